@@ -1,0 +1,87 @@
+// Package dhcp4 decides about DHCPv4 and BOOTP messages: what a client's message means, what the cluster is
+// asked, what the client is answered, and where the answer goes (RFC 2131, RFC 951, RFC 1542).
+//
+// Start with decide.go; one message type has one file.
+//
+// This package is pure.
+package dhcp4
+
+import "net/netip"
+
+// MessageType is the value of option 53 (RFC 2132 §9.6). 0 is a BOOTP message.
+type MessageType uint8
+
+// The message types.
+const (
+	Discover MessageType = 1
+	OfferMsg MessageType = 2
+	Request  MessageType = 3
+	Decline  MessageType = 4
+	ACK      MessageType = 5
+	NAK      MessageType = 6
+	Release  MessageType = 7
+	Inform   MessageType = 8
+)
+
+// BroadcastFlag is the B bit of the flags field (RFC 2131 §2).
+const BroadcastFlag uint16 = 0x8000
+
+// Query is a message from a client or a relay, as we need it. Options are concatenated (RFC 3396), overloaded
+// ones included (RFC 2131 §4.1). wire4.Parse makes it; it keeps no reference to the datagram.
+type Query struct {
+	HType, HLen, Hops              uint8
+	XID                            uint32
+	Secs, Flags                    uint16
+	CIAddr, YIAddr, SIAddr, GIAddr netip.Addr // never invalid; 0.0.0.0 when unset
+	CHAddr                         [16]byte
+	SName, File                    []byte // up to the first NUL; empty if the field carried options
+	Cookie                         bool   // the magic cookie was there
+	Type                           MessageType
+	Options                        Options
+	// Broken counts options that were cut off or malformed and therefore ignored (V4-015, V4-016).
+	Broken int
+}
+
+// Options are the options of a message by code.
+type Options struct {
+	at   [256]uint16 // index into list plus one
+	list []Option
+}
+
+// Option is one option with its value; Code 0 and 255 do not occur.
+type Option struct {
+	Code uint8
+	Data []byte
+}
+
+// Get returns the value of an option and whether it was there; an option of length zero was.
+func (o *Options) Get(code uint8) ([]byte, bool) {
+	if i := o.at[code]; i != 0 {
+		return o.list[i-1].Data, true
+	}
+	return nil, false
+}
+
+// Append adds a fragment to the value of an option, in the order of appearance (RFC 3396 §7). It keeps data.
+func (o *Options) Append(code uint8, data []byte) {
+	if i := o.at[code]; i != 0 {
+		old := o.list[i-1].Data
+		o.list[i-1].Data = append(old[:len(old):len(old)], data...)
+		return
+	}
+	o.list = append(o.list, Option{code, data})
+	o.at[code] = uint16(len(o.list))
+}
+
+// All returns the options in the order in which they first appeared. The caller does not change them.
+func (o *Options) All() []Option { return o.list }
+
+// Ingress is how a datagram reached us.
+type Ingress struct {
+	IfIndex   int
+	Interface string
+	Src       netip.AddrPort
+	Dst       netip.Addr     // 255.255.255.255, or an address of ours
+	Local     netip.Addr     // our address on the interface, the server identifier for direct clients; may be invalid
+	Prefixes  []netip.Prefix // the interface's IPv4 prefixes, our addresses with their lengths
+}

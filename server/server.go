@@ -1,0 +1,67 @@
+package server
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"port67/server/dhcp4"
+	"port67/storage"
+	"port67/storage/lease"
+)
+
+// Datagram is one UDP payload as a listener heard it. Payload is only valid during the call it is passed to.
+type Datagram struct {
+	Payload []byte
+	Ingress dhcp4.Ingress
+	// Heard is the kernel's wall-clock time of receipt. It is used for nothing but the packet's age
+	// (safety.md P11): the clock may step, and a packet from the future counts as old.
+	Heard time.Time
+}
+
+// Reader lends a View of the replicated state. f must be short and must not call a port.
+type Reader interface {
+	Read(f func(storage.View))
+}
+
+// Proposer brings commands before the cluster.
+type Proposer interface {
+	// Propose waits until c is committed and applied. An error means: say nothing to the client.
+	Propose(ctx context.Context, c storage.Command) (storage.Result, error)
+	// Extend queues the raising of a booking and returns at once. The queue holds one place for an
+	// address and may lose what it holds.
+	Extend(c storage.Extend)
+}
+
+// Timekeeper knows bounds of cluster time without asking anyone.
+type Timekeeper interface {
+	// Upper returns a moment that cluster time has certainly not passed, and false if this node has no
+	// anchor for one: then nothing is answered from its own knowledge.
+	Upper() (lease.Instant, bool)
+	// InTouch says whether this node has heard from the leader within the last 3 s, so that it may offer.
+	InTouch() bool
+}
+
+// Neighbours is what the nodes tell each other about exchanges.
+type Neighbours interface {
+	// Handled tells the other nodes that this one has answered an exchange. It does not wait.
+	Handled(x Exchange)
+}
+
+// Sender4 puts a DHCPv4 reply on the wire.
+type Sender4 interface {
+	Send4(ctx context.Context, payload []byte, to dhcp4.Dest) error
+}
+
+// Observer is told how every exchange ended. It must not block.
+type Observer interface {
+	Ended(kind dhcp4.MessageType, o Outcome, took time.Duration)
+}
+
+// Exchange names one message of one client: retransmissions of it have the same name.
+type Exchange struct {
+	Client uint64 // hash of the client's key
+	XID    uint32
+	Type   dhcp4.MessageType
+	GIAddr netip.Addr // 0.0.0.0 if not relayed
+}

@@ -1,0 +1,213 @@
+package storage
+
+import (
+	"net/netip"
+
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// Entry is one entry of the log: commands that were proposed together and the leader's clock when it
+// proposed them. A batch means the same as its commands one by one.
+type Entry struct {
+	At       lease.Instant
+	Commands []Command
+}
+
+// Command is one thing that can change State. The list is closed: logcodec knows every kind, and a kind is
+// written only when the feature level says that every member can read it.
+type Command interface{ command() }
+
+// NodeID is the UUID of a node, made when its data folder was made.
+type NodeID string
+
+// Client is what a command knows of the client it is for.
+type Client struct {
+	Key       lease.Key
+	HType     uint8
+	CHAddr    string // raw octets
+	Hostname  string
+	Classes   []string // the classes whose test it passed, in the order of the file
+	RelayInfo string   // option 82 as received, raw octets; empty if not relayed
+}
+
+// Mode is the state a client's REQUEST was sent in (RFC 2131 §4.3.2).
+type Mode uint8
+
+// The modes. The numbers stand in the log and are never reused.
+const (
+	Selecting  Mode = 1
+	InitReboot Mode = 2
+	Renewing   Mode = 3
+	Rebinding  Mode = 4
+)
+
+type (
+	// Offer holds an address for a client for OfferHold, because the answering node had none of its own
+	// left. If Wish is gone, Apply takes the next rung of RFC 2131 §4.3.1 by itself.
+	Offer struct {
+		Client Client
+		Link   string     // config.Link.Name
+		Wish   netip.Addr // what the answering node would take; zero: whatever Apply finds
+		Asked  netip.Addr // option 50, zero if absent
+	}
+
+	// Bind books Addr for a client. A compare-and-set on the address: it succeeds if the address is free
+	// for the client, or already the client's. Proposing it again is harmless.
+	Bind struct {
+		Client Client
+		Link   string     // the link the client is on, as the answering node sees it; empty: not known
+		Addr   netip.Addr // zero: the client names none and gets the one it has, or a free one (V4-124)
+		Mode   Mode
+		// AskedLease is option 51; 0 if absent.
+		AskedLease lease.Seconds
+	}
+
+	// Extend raises the booking of a renewal that was already answered within it. Nobody waits for it.
+	Extend struct {
+		Addr       netip.Addr
+		Key        lease.Key
+		AskedLease lease.Seconds
+		Classes    []string
+		RelayInfo  string
+	}
+
+	// Release marks a lease as given back by its holder (RFC 2131 §4.3.4). It lowers no booking.
+	Release struct {
+		Addr netip.Addr
+		Key  lease.Key
+	}
+
+	// Decline takes an address out of service because its holder found it in use (RFC 2131 §4.3.3).
+	Decline struct {
+		Addr netip.Addr
+		Key  lease.Key
+		// Held says that the answering node has Addr on offer to Key; otherwise Key must hold the lease.
+		Held bool
+	}
+
+	// Tick moves the clock and nothing else.
+	Tick struct{}
+
+	// SetConfig replaces the configuration if its revision is Expected. Source is the text as the
+	// administrator wrote it; Wall is wall time for people, seconds since 1970.
+	SetConfig struct {
+		Expected uint64
+		Config   *config.Config
+		Source   string
+		Author   string
+		Comment  string
+		Wall     int64
+	}
+
+	// DeleteLease forgets a lease on an operator's word: without Force only when its address is reusable
+	// anyway; with Force at once ("the device is off"), the one way in which a booking is lowered.
+	DeleteLease struct {
+		Addr   netip.Addr
+		Force  bool
+		Author string
+	}
+
+	// ReleaseLease is Release on an operator's word.
+	ReleaseLease struct {
+		Addr   netip.Addr
+		Author string
+	}
+
+	// ClearDeclined ends the quarantine of one address, or of all if Addr is zero. No booking is lowered.
+	ClearDeclined struct {
+		Addr   netip.Addr
+		Author string
+	}
+
+	// AdvanceTime moves cluster time forward on an operator's word: all devices were off for so long.
+	AdvanceTime struct {
+		By     lease.Seconds
+		Author string
+	}
+
+	// SetBuckets says which node owns which clients and free addresses, if Epoch is one above the present.
+	SetBuckets struct {
+		Epoch  uint64
+		Owners [lease.Buckets]NodeID
+	}
+
+	// Found is the first command of a cluster: who it is, and the authority that vouches for its nodes.
+	Found struct {
+		ClusterID string
+		CACert    []byte // DER
+		CAKey     []byte // PKCS #8 DER; kept as secret as the data folder
+		Node      Node
+	}
+
+	// PutNode adds a member or changes what is known of it.
+	PutNode struct{ Node Node }
+
+	// RemoveNode ends a membership. The ID never comes back.
+	RemoveNode struct{ ID NodeID }
+
+	// DrainNode says whether a node is to be left without clients.
+	DrainNode struct {
+		ID      NodeID
+		Drained bool
+	}
+
+	// AddToken admits one new node that shows the secret whose SHA-256 is Hash, until Expires.
+	AddToken struct {
+		Hash    [32]byte
+		Expires lease.Instant
+	}
+
+	// UseToken spends a token for a node. It is refused if the token is unknown, spent or too old.
+	UseToken struct {
+		Hash [32]byte
+		Node Node
+	}
+
+	// SetLevel raises or lowers the feature level.
+	SetLevel struct{ Level uint32 }
+
+	// Checkpoint carries the leader's Digest after Index, for all to compare with their own.
+	Checkpoint struct {
+		Index  uint64
+		Digest [32]byte
+	}
+)
+
+func (Offer) command()         {}
+func (Bind) command()          {}
+func (Extend) command()        {}
+func (Release) command()       {}
+func (Decline) command()       {}
+func (Tick) command()          {}
+func (SetConfig) command()     {}
+func (DeleteLease) command()   {}
+func (ReleaseLease) command()  {}
+func (ClearDeclined) command() {}
+func (AdvanceTime) command()   {}
+func (SetBuckets) command()    {}
+func (Found) command()         {}
+func (PutNode) command()       {}
+func (RemoveNode) command()    {}
+func (DrainNode) command()     {}
+func (AddToken) command()      {}
+func (UseToken) command()      {}
+func (SetLevel) command()      {}
+func (Checkpoint) command()    {}
+
+// Node is a member of the cluster as all members know it.
+type Node struct {
+	ID   NodeID
+	Name string
+	// PeerAddr is where its peer port is reached, AdminAddr its admin port; host:port. AdminAddr may be empty.
+	PeerAddr  string
+	AdminAddr string
+	// Addresses are its own IPv4 addresses on served links: server identifiers that count as ours.
+	Addresses []netip.Addr
+	// Level is the highest feature level it can read.
+	Level uint32
+	// Version is the software it runs, for people.
+	Version string
+	Drained bool
+	Removed bool // kept for ever, so that its certificate stays refused and its identifiers stay ours
+}

@@ -1,0 +1,159 @@
+// Package config is what the administrator wants: lifetimes, options, links, pools, reservations, classes. A
+// Config is a value: it is validated whole, replicated whole and never changed in place. Compile turns it
+// into the form that packets are answered from.
+//
+// This package is pure.
+package config
+
+import (
+	"net/netip"
+
+	"port67/storage/lease"
+)
+
+// Config is the replicated configuration as the administrator wrote it, parsed but with nothing inherited.
+// It goes into log and snapshots as JSON (Marshal, Unmarshal); field names there are never reused.
+type Config struct {
+	Settings
+	Booking           Booking            `json:"booking"`
+	Renewals          RenewalMode        `json:"renewals,omitempty"`
+	Decline           Decline            `json:"decline"`
+	Probe             Probe              `json:"probe"`
+	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
+	Classes           []Class            `json:"classes,omitempty"`
+	SharedNetworks    []SharedNetwork    `json:"shared_networks,omitempty"`
+	Subnets           []Subnet           `json:"subnets,omitempty"`
+}
+
+// Settings are what can be said at every level: global, shared network, subnet, pool, class, reservation. A
+// nil or zero field is unset and inherits from the level above.
+type Settings struct {
+	Lease         LeaseTimes `json:"lease"`
+	T1            *Permille  `json:"t1,omitempty"`
+	T2            *Permille  `json:"t2,omitempty"`
+	Authoritative *bool      `json:"authoritative,omitempty"`
+	EchoClientID  *bool      `json:"echo_client_id,omitempty"`
+	NextServer    netip.Addr `json:"next_server,omitzero"`
+	ServerName    string     `json:"server_name,omitempty"`
+	BootFile      string     `json:"boot_file,omitempty"`
+	Options       []Option   `json:"options,omitempty"`
+	AlwaysSend    []uint8    `json:"always_send,omitempty"`
+	NeverSend     []uint8    `json:"never_send,omitempty"`
+	// AlwaysBroadcast sends OFFER and ACK by broadcast to clients that cannot hear a unicast (W-003).
+	AlwaysBroadcast *bool `json:"always_broadcast,omitempty"`
+}
+
+// LeaseTimes bounds the lease time told to a client (RFC 2131 §4.3.1). A nil field inherits.
+type LeaseTimes struct {
+	Default *lease.Seconds `json:"default,omitempty"`
+	Min     *lease.Seconds `json:"min,omitempty"`
+	Max     *lease.Seconds `json:"max,omitempty"`
+}
+
+// Permille is a thousandth part: 875 is 87.5 %.
+type Permille uint32
+
+// Booking says how far beyond the lease time told to a client the log promises its address (k), and how long
+// the address rests after that (grace). FactorPercent is 100 k.
+type Booking struct {
+	FactorPercent uint32        `json:"factor_percent"`
+	Grace         lease.Seconds `json:"grace"`
+	GracePermille Permille      `json:"grace_permille"` // of the span booked
+	Pause         lease.Seconds `json:"pause"`          // allowance for machines whose clocks stand still
+}
+
+// RenewalMode says whether a renewal inside its booking waits for the log.
+type RenewalMode string
+
+// The renewal modes. The zero RenewalMode is RenewalsLocal.
+const (
+	RenewalsLocal     RenewalMode = "local"
+	RenewalsCommitted RenewalMode = "committed"
+)
+
+// Decline says for how long a declined address is out of service (RFC 2131 §4.3.3).
+type Decline struct {
+	Quarantine lease.Seconds `json:"quarantine"`
+}
+
+// Probe says whether an address is probed before it is first offered (RFC 2131 §2.2).
+type Probe struct {
+	ICMP          bool   `json:"icmp,omitempty"`
+	ARP           bool   `json:"arp,omitempty"`
+	TimeoutMillis uint32 `json:"timeout_millis,omitempty"`
+}
+
+// Option is one DHCP option with its value as it stands on the wire.
+type Option struct {
+	Code uint8  `json:"code"`
+	Data []byte `json:"data"`
+}
+
+// OptionDefinition names an option that the registry does not know. Type uses the words of the registry.
+type OptionDefinition struct {
+	Name string   `json:"name"`
+	Code uint8    `json:"code"`
+	Type []string `json:"type"`
+}
+
+// Class is the clients that answer a test. The expression is compiled in server/classify.
+type Class struct {
+	Name string `json:"name"`
+	Test string `json:"test"`
+	Settings
+}
+
+// SharedNetwork is several subnets on one link.
+type SharedNetwork struct {
+	Name string `json:"name"`
+	Settings
+	Subnets []netip.Prefix `json:"subnets"`
+}
+
+// Subnet is a prefix on a link.
+type Subnet struct {
+	Prefix netip.Prefix `json:"prefix"`
+	Settings
+	// Relays are the only relay agents (giaddr) whose packets are taken for this subnet; none means all.
+	Relays         []netip.Addr  `json:"relays,omitempty"`
+	ServiceAddress netip.Addr    `json:"service_address,omitzero"`
+	Pools          []Pool        `json:"pools,omitempty"`
+	Exclude        []AddrRange   `json:"exclude,omitempty"`
+	Reservations   []Reservation `json:"reservations,omitempty"`
+	EarlyReuse     bool          `json:"early_reuse,omitempty"`
+	Allocation     Allocation    `json:"allocation,omitempty"`
+}
+
+// Allocation is the order in which free addresses are taken.
+type Allocation string
+
+// The orders. The zero Allocation is AllocationSpread.
+const (
+	AllocationSpread Allocation = "spread"
+	AllocationLowest Allocation = "lowest"
+)
+
+// Pool is a range of addresses in a subnet that may be given.
+type Pool struct {
+	Range AddrRange `json:"range"`
+	// Classes are the classes that may use the pool, any of them; "not-NAME" excludes NAME.
+	Classes []string `json:"classes,omitempty"`
+	Settings
+}
+
+// AddrRange is all addresses from First to Last, both included.
+type AddrRange struct {
+	First netip.Addr `json:"first"`
+	Last  netip.Addr `json:"last"`
+}
+
+// Reservation is an address or options promised to a client. At least one identifier is set; a client that
+// has any of them is the client, and all of them are one client.
+type Reservation struct {
+	Hardware []byte     `json:"hardware,omitempty"`  // htype 1
+	ClientID []byte     `json:"client_id,omitempty"` // option 61, type octet included
+	Address  netip.Addr `json:"address,omitzero"`
+	Hostname string     `json:"hostname,omitempty"`
+	RARP     bool       `json:"rarp,omitempty"`
+	Settings
+}

@@ -1,0 +1,55 @@
+package storage
+
+import (
+	"port67/storage/lease"
+)
+
+// Result is what came of one command. The zero Refusal means that it was carried out.
+type Result struct {
+	Refusal Refusal
+	// Lease is the lease as it stands after Offer, Bind and the operators' lease commands.
+	Lease lease.Lease
+	// Told is the lease time to put into the ACK; never more than Lease.Booked allows at the entry's clock.
+	Told lease.Seconds
+	// Known says that the client had a lease on the link before, living or past (RFC 2131 §4.3.2).
+	Known bool
+	// Authoritative says whether the link the command was judged on is ours to deny on (V4-142 …).
+	Authoritative bool
+	// Revision is the revision of the configuration after the command.
+	Revision uint64
+	// Detail is for people: why a command was refused. It never decides anything.
+	Detail string
+}
+
+// Refusal is why a command was not carried out. It is a value, not an error: the log has spoken.
+type Refusal uint8
+
+// The refusals. The numbers travel between nodes and are never reused.
+const (
+	Granted        Refusal = 0
+	InUse          Refusal = 1  // the address is booked for, or offered to, another client
+	Reserved       Refusal = 2  // it is promised to another client
+	NotOnLink      Refusal = 3  // it is not an address of the client's link
+	NoSuchLink     Refusal = 4  // no subnet is configured for the client's link
+	NotInPool      Refusal = 5  // on the link, but in no pool that is open to the client
+	UnknownClient  Refusal = 6  // INIT-REBOOT or REBINDING of a client that has no lease here
+	NotYours       Refusal = 7  // the client's address on this link is another one
+	Exhausted      Refusal = 8  // no address of the link is free for the client
+	OutOfService   Refusal = 9  // declined, in quarantine
+	NotHolder      Refusal = 10 // release, decline or extend from one who does not hold the address
+	TooMany        Refusal = 11 // the client holds as many addresses of the link as one client may
+	RateLimited    Refusal = 12 // more declines than one client or pool may send
+	HolderWaits    Refusal = 13 // the last holder, before R, is refused for now: silence, never NAK (P13)
+	Moved          Refusal = 14 // the client's reservation on this link is another address, and that one is free
+	WrongRevision  Refusal = 15 // the configuration changed meanwhile
+	InvalidConfig  Refusal = 16
+	NoSuchLease    Refusal = 17
+	StillBooked    Refusal = 18 // deletion without force of a lease that is still booked
+	NoSuchNode     Refusal = 19
+	BadToken       Refusal = 20
+	WrongEpoch     Refusal = 21
+	WrongLevel     Refusal = 22
+	AlreadyFounded Refusal = 23
+	Internal       Refusal = 24 // a command that cannot be: counted, alarmed, and without effect
+	Unfounded      Refusal = 25 // the first command of a log must be Found
+)

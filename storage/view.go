@@ -1,0 +1,70 @@
+package storage
+
+import (
+	"net/netip"
+
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// View is a read-only window on a State for those who decide and those who show. It is lent to a function and
+// must not outlive it; what it returns may be kept.
+type View struct{ s *State }
+
+// ViewOf returns the window on s.
+func ViewOf(s *State) View { return View{s} }
+
+// Clock returns the cluster time of the last entry applied here.
+func (v View) Clock() lease.Instant { return v.s.clock }
+
+// Index returns the index of the last entry applied here.
+func (v View) Index() uint64 { return v.s.index }
+
+// Config returns the configuration in force, nil before the first one.
+func (v View) Config() *config.Compiled { return v.s.config }
+
+// Revision returns the revision of the configuration in force, 0 before the first one.
+func (v View) Revision() uint64 { return v.s.revision }
+
+// Lease returns what is known of address a.
+func (v View) Lease(a netip.Addr) (lease.Lease, bool) { return v.s.leases.Get(a) }
+
+// Held returns the leases of a client, on all links, by ascending address.
+func (v View) Held(k lease.Key) []lease.Lease { return v.s.leases.ByClient(k) }
+
+// Suitable returns the address that client c on link should be offered at the view's clock, by the rungs of
+// RFC 2131 §4.3.1: reserved, held, held before, asked for, free. Free addresses come only from the buckets
+// that owned names; the other rungs do not look at buckets. An address for which taken says true is passed
+// over on every rung but the client's own (taken may be nil).
+//
+// Its refusals are NoSuchLink and Exhausted. It is a wish: only the log gives an address away.
+func (v View) Suitable(c Client, link string, asked netip.Addr, owned *lease.BucketSet,
+	taken func(netip.Addr) bool,
+) (netip.Addr, Refusal) {
+	return v.s.suitable(c, link, asked, owned, taken)
+}
+
+// Renewal says what a node may tell the holder of address a without asking the log, when upper is an upper
+// bound of cluster time: min(L, B − upper), where L is the lease time the client would get for asking for
+// asked. extend says that the booking should be raised soon. ok is false when the log must be asked: the client
+// does not hold a, the address is no longer the client's to have, or less than half of L is left.
+// remaining is min(L, B − upper) even then, for nodes without a quorum; 0 if nothing may be told.
+func (v View) Renewal(a netip.Addr, k lease.Key, classes []string, asked lease.Seconds, upper lease.Instant,
+) (told lease.Seconds, extend, ok bool, remaining lease.Seconds) {
+	return v.s.renewal(a, k, classes, asked, upper)
+}
+
+// BucketOwner returns the node that owns bucket b, and the epoch of the table.
+func (v View) BucketOwner(b uint8) (NodeID, uint64) { return v.s.buckets[b], v.s.epoch }
+
+// BucketsOf returns the buckets that id owns.
+func (v View) BucketsOf(id NodeID) lease.BucketSet { return v.s.bucketsOf(id) }
+
+// Nodes returns the members, removed ones included, by ID.
+func (v View) Nodes() []Node { return v.s.nodeList() }
+
+// Node returns one member.
+func (v View) Node(id NodeID) (Node, bool) { return v.s.node(id) }
+
+// OwnerOfAddress returns the member that has, or had, a as its own address.
+func (v View) OwnerOfAddress(a netip.Addr) (NodeID, bool) { return v.s.ownerOfAddress(a) }
