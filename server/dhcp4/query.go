@@ -6,7 +6,10 @@
 // This package is pure.
 package dhcp4
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // MessageType is the value of option 53 (RFC 2132 §9.6). 0 is a BOOTP message.
 type MessageType uint8
@@ -71,6 +74,22 @@ func (o *Options) Append(code uint8, data []byte) {
 	}
 	o.list = append(o.list, Option{code, data})
 	o.at[code] = uint16(len(o.list))
+}
+
+// Grow makes room for n options, so that Append seldom has to.
+func (o *Options) Grow(n int) { o.list = slices.Grow(o.list, n) }
+
+// Remove takes an option out; the order of the others stays.
+func (o *Options) Remove(code uint8) {
+	i := o.at[code]
+	if i == 0 {
+		return
+	}
+	o.list = slices.Delete(o.list, int(i)-1, int(i))
+	o.at[code] = 0
+	for j := int(i) - 1; j < len(o.list); j++ {
+		o.at[o.list[j].Code] = uint16(j + 1)
+	}
 }
 
 // All returns the options in the order in which they first appeared. The caller does not change them.
