@@ -48,6 +48,17 @@ type Neighbours interface {
 	Handled(x Exchange)
 }
 
+// Clock is the time of this machine. It decides about the age of packets and about waiting for neighbours,
+// never about leases.
+type Clock interface {
+	// Now returns wall time, to be compared with Datagram.Heard.
+	Now() time.Time
+	// WithTimeout bounds ctx by d; the simulator bounds it by its own time.
+	WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+	// Wait returns after d, or earlier when done is closed or ctx ends.
+	Wait(ctx context.Context, d time.Duration, done <-chan struct{})
+}
+
 // Sender4 puts a DHCPv4 reply on the wire.
 type Sender4 interface {
 	Send4(ctx context.Context, payload []byte, to dhcp4.Dest) error

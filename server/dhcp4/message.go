@@ -17,6 +17,11 @@ type Message struct {
 	MaxSize int
 	// NoOverload forbids options in sname and file (V4-036).
 	NoOverload bool
+
+	// ServerID is the server identifier, also in Options as 54.
+	ServerID netip.Addr
+	// AlwaysBroadcast says that a direct client is known not to hear a unicast (W-003).
+	AlwaysBroadcast bool
 }
 
 // ReplyOption is an option of a reply with the rank at which it is dropped when the datagram is full: the

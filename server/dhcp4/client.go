@@ -1,0 +1,153 @@
+package dhcp4
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strings"
+
+	"port67/storage"
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// The options that this package reads or writes by itself (RFC 2132, and as named).
+const (
+	optSubnetMask       = 1
+	optRouter           = 3
+	optDNS              = 6
+	optHostname         = 12
+	optDomainName       = 15
+	optBroadcast        = 28
+	optRequestedAddress = 50
+	optLeaseTime        = 51
+	optOverload         = 52
+	optMessageType      = 53
+	optServerID         = 54
+	optParameterList    = 55
+	optMessage          = 56
+	optMaxSize          = 57
+	optT1               = 58
+	optT2               = 59
+	optVendorClass      = 60
+	optClientID         = 61
+	optTFTPServer       = 66
+	optBootFile         = 67
+	optRapidCommit      = 80 // RFC 4039
+	optRelayInfo        = 82 // RFC 3046
+	optMachineID        = 97 // RFC 4578
+	optSubnetSelection  = 118
+	optClasslessRoutes  = 121 // RFC 3442
+	optMSRoutes         = 249
+)
+
+// The built-in classes: clients with and without a reservation on their link.
+const (
+	classKnown   = "known"
+	classUnknown = "unknown"
+)
+
+var broadcastAddr = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// ClientKey returns who the client is for us: its client identifier, else its hardware type and address
+// (V4-080, V4-081; RFC 2131 §4.2). An identifier of less than two octets is none (V4-084). It is false for a
+// client that nothing identifies (V4-007).
+func (q *Query) ClientKey() (lease.Key, bool) {
+	if id, _ := q.Options.Get(optClientID); len(id) >= 2 {
+		return lease.ClientIDKey(id), true
+	}
+	if hw := q.hardware(); q.HType != 0 && len(hw) > 0 {
+		return lease.HardwareKey(q.HType, hw), true
+	}
+	return "", false
+}
+
+// Relayed says whether the message came through a relay agent. A giaddr to which nobody could answer is none
+// (V4-010).
+func (q *Query) Relayed() bool {
+	g := q.GIAddr
+	return !g.IsUnspecified() && unicast(g)
+}
+
+// hardware returns the part of CHAddr that is set.
+func (q *Query) hardware() []byte { return q.CHAddr[:min(int(q.HLen), len(q.CHAddr))] }
+
+// keys returns every Key that a reservation could know the client by.
+func (q *Query) keys(k lease.Key) []lease.Key {
+	hw := q.hardware()
+	if q.HType == 0 || len(hw) == 0 {
+		return []lease.Key{k}
+	}
+	h := lease.HardwareKey(q.HType, hw)
+	if h == k {
+		return []lease.Key{k}
+	}
+	return []lease.Key{k, h}
+}
+
+// addr returns the address in option code; one of a wrong length is ignored (V4-016).
+func (q *Query) addr(code uint8) (netip.Addr, bool) {
+	b, _ := q.Options.Get(code)
+	return addrOf(b)
+}
+
+// asked returns the lease time that the client asks for, 0 if it does not (V4-073).
+func (q *Query) asked() lease.Seconds {
+	b, _ := q.Options.Get(optLeaseTime)
+	if len(b) != 4 {
+		return 0
+	}
+	return lease.Seconds(binary.BigEndian.Uint32(b))
+}
+
+// hostname returns option 12 as far as it is letters, digits, hyphens, underscores and dots; nothing if any
+// other octet occurs in it, for it ends up in lists and in the DNS.
+func (q *Query) hostname() string {
+	b, _ := q.Options.Get(optHostname)
+	name := strings.TrimRight(string(b), "\x00") // V4-017
+	for _, c := range []byte(name) {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '.' && c != '_' {
+			return ""
+		}
+	}
+	return name
+}
+
+// secs returns the seconds since the client began, in the order of octets that it must have meant (HA-003).
+func (q *Query) secs() uint16 {
+	if q.Secs&0xff == 0 {
+		return q.Secs >> 8
+	}
+	return q.Secs
+}
+
+// client returns what commands carry of the client.
+func (q *Query) client(k lease.Key, classes []string) storage.Client {
+	rai, _ := q.Options.Get(optRelayInfo)
+	return storage.Client{
+		Key: k, HType: q.HType, CHAddr: string(q.hardware()),
+		Hostname: q.hostname(), Classes: classes, RelayInfo: string(rai),
+	}
+}
+
+// reservation returns the client's reservation in the first of subnets that has one.
+func reservation(subnets []*config.CompiledSubnet, keys []lease.Key) (*config.CompiledReservation, bool) {
+	for _, s := range subnets {
+		if r, ok := s.ReservationFor(keys...); ok {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// addrOf reads an address of four octets.
+func addrOf(b []byte) (netip.Addr, bool) {
+	if len(b) != 4 {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFrom4([4]byte(b)), true
+}
+
+// unicast says whether a datagram can be addressed to a.
+func unicast(a netip.Addr) bool {
+	return a.Is4() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() && a.As4()[0] < 240
+}

@@ -1,0 +1,249 @@
+package dhcp4
+
+import (
+	"net/netip"
+
+	"port67/storage"
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// HoldSeconds is how long an address on offer is kept for its client (V4-106).
+const HoldSeconds lease.Seconds = 120
+
+// promiseMin is the shortest time that a holder is told when the log cannot be asked (HA-012).
+const promiseMin lease.Seconds = 60
+
+// hopsMax is how many relays a message may have passed.
+const hopsMax = 16
+
+// Self is what the deciding node knows beside the replicated state.
+type Self struct {
+	Node storage.NodeID
+	// Upper is a moment that cluster time has not passed; it counts only if Anchored.
+	Upper    lease.Instant
+	Anchored bool
+	// InTouch says that the leader was heard from lately, so that offers may be made.
+	InTouch bool
+	Offers  Offers
+	Ears    Ears
+}
+
+// Offers is what this node has on offer, lent to Decide.
+type Offers interface {
+	// Of returns what is on offer to a client on a link.
+	Of(k lease.Key, link string) (Held, bool)
+	// To returns the client that a is on offer to.
+	To(a netip.Addr) (lease.Key, bool)
+}
+
+// Held is an address on offer and the configuration that it was offered under (HA-014).
+type Held struct {
+	Addr   netip.Addr
+	Config *config.Compiled
+}
+
+// Ears is what this node has noticed about its neighbours, lent to Decide.
+type Ears interface {
+	// Unanswered says that the client has sent the like before and nobody answered.
+	Unanswered(k lease.Key, q *Query) bool
+	// Deaf says that node has kept silent where it would have answered if it heard what comes by p.
+	Deaf(p Path, node storage.NodeID) bool
+}
+
+// Path is a way by which messages reach nodes: a link, and the relay agent in front of it.
+type Path struct {
+	Link   string
+	GIAddr netip.Addr // 0.0.0.0 if not relayed
+}
+
+// Decision is what should be done about one message.
+type Decision struct {
+	// Why is why nothing is done at all; Answer if something is.
+	Why Why
+	// Command is what the cluster has to say first; nil if Local is the answer.
+	Command storage.Command
+	// Local is what may be told without asking the log. Beside a Command it is told if Fallback is set and
+	// the log could not be asked.
+	Local    storage.Result
+	Fallback bool
+	// Later raises the booking of a renewal that is answered from Local.
+	Later *storage.Extend
+	// Reply is the type of the answer, 0 if none is sent: OfferMsg, or ACK, which the Result may turn into NAK.
+	Reply MessageType
+	// Hold asks to keep Local.Lease.Addr for the client before the OFFER leaves.
+	Hold bool
+	// Drop asks to forget what is on offer to the client on the link.
+	Drop bool
+	// Ahead is the nodes that should answer before this one, first the first; this one waits for each a while.
+	Ahead []storage.NodeID
+	Path  Path
+	// Config is what the reply is made from.
+	Config *config.Compiled
+	Key    lease.Key
+
+	query    *Query
+	ingress  *Ingress
+	keys     []lease.Key
+	classes  []string
+	place    place
+	mode     storage.Mode
+	addr     netip.Addr // what the client names; zero if nothing
+	serverID netip.Addr
+}
+
+// Decide says what should be done about one client message, as far as this node can know.
+//
+// It finds the client's link and its state (RFC 2131 §4.3.2), and asks view for an address where one is wanted.
+// view may be behind the cluster: therefore a Decision that grants or denies an address carries a Command, and
+// only the committed Result of that Command is true. A Decision without one is an answer that binds nobody
+// (DHCPINFORM), stays within what the log has promised already (an offer, a renewal inside its booking), or is
+// silence.
+//
+// Decide cannot fail: a message that deserves no answer is a Decision to be silent, with its Why. It keeps q
+// and in until Reply.
+func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
+	key, identified := q.ClientKey()
+	switch {
+	case q.Type == 0:
+		return Decision{Why: BOOTP}
+	case q.Type != Discover && q.Type != Request && q.Type != Decline && q.Type != Release && q.Type != Inform:
+		return Decision{Why: NotForServers} // V4-011
+	case !identified:
+		return Decision{Why: NoIdentity} // V4-007
+	case q.Hops > hopsMax:
+		return Decision{Why: TooManyHops}
+	case view.Config() == nil:
+		return Decision{Why: NoConfig}
+	}
+	c := chooser{view: view, self: self, q: q, in: in, d: Decision{
+		Config: view.Config(), Key: key, query: q, ingress: in, keys: q.keys(key),
+	}}
+	switch q.Type {
+	case Discover:
+		c.discover()
+	case Request:
+		c.request()
+	case Decline:
+		c.decline()
+	case Release:
+		c.release()
+	case Inform:
+		c.inform()
+	}
+	if c.d.Why != Answer {
+		return Decision{Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path}
+	}
+	c.d.Ahead = c.ahead()
+	return c.d
+}
+
+// chooser is a Decision in the making.
+type chooser struct {
+	view storage.View
+	self *Self
+	q    *Query
+	in   *Ingress
+	d    Decision
+}
+
+// locate puts the client on its link; has is an address that it is known to have there, or invalid. It is
+// false if the message ends here.
+func (c *chooser) locate(has netip.Addr) bool {
+	p, why := locate(c.d.Config, c.q, c.in, has)
+	if why != Answer {
+		c.d.Why = why
+		return false
+	}
+	class := classUnknown
+	if _, known := reservation(p.link.Subnets, c.d.keys); known {
+		class = classKnown
+	}
+	c.d.place, c.d.classes = p, []string{class}
+	c.d.Path = Path{Link: p.link.Name, GIAddr: netip.IPv4Unspecified()}
+	if c.q.Relayed() {
+		c.d.Path.GIAddr = c.q.GIAddr
+	}
+	return true
+}
+
+// client returns what commands carry of the client. It is located before.
+func (c *chooser) client() storage.Client {
+	return c.q.client(c.d.Key, c.d.classes)
+}
+
+// identify finds the server identifier of the reply. It is false if the message ends here.
+func (c *chooser) identify() bool {
+	c.d.serverID = identifier(&c.d.place, c.q, c.in)
+	if !unicast(c.d.serverID) {
+		c.d.Why = NoIdentifier
+	}
+	return c.d.Why == Answer
+}
+
+// identifier returns the server identifier for a reply: what the relay demands (V4-059), what the client chose
+// and is known to be ours, the address a client without a relay has sent to, the service address of the link,
+// the address a relay has sent to, this node's address on the link (HA-001).
+func identifier(p *place, q *Query, in *Ingress) netip.Addr {
+	if a, ok := q.relayAddr(raiServerID); ok {
+		return a
+	}
+	if sid, ok := q.addr(optServerID); ok && q.Type == Request {
+		return sid
+	}
+	byUnicast := addressed(in)
+	if byUnicast && !q.Relayed() {
+		return in.Dst
+	}
+	if p.subnet.ServiceAddress.IsValid() {
+		return p.subnet.ServiceAddress
+	}
+	for _, s := range p.link.Subnets {
+		if s.ServiceAddress.IsValid() {
+			return s.ServiceAddress
+		}
+	}
+	if byUnicast {
+		return in.Dst
+	}
+	return in.Local
+}
+
+// addressed says whether the datagram was sent to this node alone.
+func addressed(in *Ingress) bool {
+	if !unicast(in.Dst) {
+		return false
+	}
+	for _, p := range in.Prefixes {
+		if p.Bits() < 31 && in.Dst == lastOf(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// otherServer says whether the client names a server identifier that is not ours: neither an address of this
+// node or of any member, past ones included, nor a service address, nor what the relay has told it (V4-126).
+func (c *chooser) otherServer() bool {
+	sid, ok := c.q.addr(optServerID)
+	if !ok || local(c.in, sid) {
+		return false
+	}
+	if a, ok := c.q.relayAddr(raiServerID); ok && a == sid {
+		return false
+	}
+	if _, ok := c.d.Config.ServiceAddress(sid); ok {
+		return false
+	}
+	_, ok = c.view.OwnerOfAddress(sid)
+	return !ok
+}
+
+// lastOf returns the last address of an IPv4 prefix.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As4()
+	for i := p.Bits(); i < 32; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	return netip.AddrFrom4(b)
+}

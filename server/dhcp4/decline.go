@@ -1,0 +1,41 @@
+package dhcp4
+
+import (
+	"net/netip"
+
+	"port67/storage"
+)
+
+// decline passes on that a client found its new address in use (RFC 2131 §4.3.3, V4-170 … V4-176). There is no
+// reply.
+func (c *chooser) decline() {
+	a, ok := c.q.addr(optRequestedAddress)
+	if !ok || a.IsUnspecified() {
+		c.d.Why = NothingAsked // V4-171
+		return
+	}
+	if !c.locate(netip.Addr{}) {
+		return
+	}
+	to, offered := c.self.Offers.To(a)
+	held := offered && to == c.d.Key
+	switch {
+	case c.otherServer():
+		c.d.Why = OtherServer // V4-174
+	case !held && c.stranger(a):
+		c.d.Why = NotHolder // V4-172
+	}
+	c.d.Command = storage.Decline{Addr: a, Key: c.d.Key, Held: held}
+	c.d.Drop = held
+}
+
+// stranger says whether the client evidently has nothing to do with a: it would be refused by the log, and a
+// forged message need not reach it. A client with a reservation may hold a under another of its keys.
+func (c *chooser) stranger(a netip.Addr) bool {
+	l, ok := c.view.Lease(a)
+	if ok && l.Client == c.d.Key {
+		return false
+	}
+	_, reserved := reservation(c.d.place.link.Subnets, c.d.keys)
+	return !ok || !reserved
+}

@@ -1,0 +1,51 @@
+package dhcp4
+
+import (
+	"net/netip"
+
+	"port67/storage"
+	"port67/storage/lease"
+)
+
+// discover looks for an address to offer (RFC 2131 §4.3.1, V4-100 … V4-107).
+//
+// An offer from this node's own part of the free addresses costs nothing: it is held here. Where that part is
+// empty the log is asked for any free address. A client that asks again is offered the same (V4-107). A server
+// identifier in the message is ignored (V4-114).
+func (c *chooser) discover() {
+	if !c.locate(netip.Addr{}) || !c.identify() {
+		return
+	}
+	if !c.self.InTouch {
+		c.d.Why = OutOfTouch
+		return
+	}
+	asked, _ := c.q.addr(optRequestedAddress)
+	wish := asked
+	if held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link); ok {
+		wish = held.Addr
+	}
+	taken := func(a netip.Addr) bool {
+		k, ok := c.self.Offers.To(a)
+		return ok && k != c.d.Key
+	}
+	client, own := c.client(), c.view.BucketsOf(c.self.Node)
+	a, refusal := c.suitable(client, wish, &own, taken)
+	c.d.Reply = OfferMsg
+	if refusal == storage.Granted {
+		c.d.Local.Lease.Addr, c.d.Hold = a, true
+		return
+	}
+	// What is free in nobody's part is not asked for: a flood would fill the log with refusals.
+	if a, refusal = c.suitable(client, wish, nil, taken); refusal == storage.Granted {
+		c.d.Command = storage.Offer{Client: client, Link: c.d.Path.Link, Wish: a, Asked: asked}
+		return
+	}
+	c.d.Why = Exhausted // V4-105
+}
+
+func (c *chooser) suitable(client storage.Client, wish netip.Addr, own *lease.BucketSet,
+	taken func(netip.Addr) bool,
+) (netip.Addr, storage.Refusal) {
+	return c.view.Suitable(client, c.d.Path.Link, wish, own, taken)
+}

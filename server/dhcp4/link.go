@@ -1,0 +1,73 @@
+package dhcp4
+
+import (
+	"net/netip"
+	"slices"
+
+	"port67/storage/config"
+)
+
+// place is the link a client is on, as far as its message tells.
+type place struct {
+	link   *config.Link
+	subnet *config.CompiledSubnet
+	// by118 says that option 118 named the subnet; every reply then repeats it (V4-058).
+	by118 bool
+}
+
+// locate finds the client's link: by the relay's link selection (RFC 3527), by the client's subnet selection
+// (RFC 3011), by giaddr, by the address the client has if it is known to work (has; else invalid), by the
+// interface the message came in by (V4-112). The first that is there decides, also if no subnet fits it.
+func locate(c *config.Compiled, q *Query, in *Ingress, has netip.Addr) (place, Why) {
+	var p place
+	var ok bool
+	selection, selected := q.relayAddr(raiLinkSelection)
+	wanted, wants := q.addr(optSubnetSelection)
+	switch {
+	case selected:
+		p.subnet, ok = c.SubnetOf(selection)
+	case wants:
+		p.subnet, ok = c.SubnetOf(wanted)
+		p.by118 = true
+	case q.Relayed():
+		p.subnet, ok = c.SubnetOf(q.GIAddr)
+	case has.IsValid():
+		p.subnet, ok = c.SubnetOf(has)
+	default:
+		p.subnet, ok = subnetOfIngress(c, in)
+	}
+	if !ok {
+		return place{}, UnknownLink
+	}
+	if relays := p.subnet.Relays; q.Relayed() && len(relays) > 0 && !slices.Contains(relays, q.GIAddr) {
+		return place{}, UnknownRelay
+	}
+	p.link = p.subnet.Link
+	return p, Answer
+}
+
+// subnetOfIngress returns the subnet of the interface a message came in by: that of the address the node
+// prefers there, else of any other.
+func subnetOfIngress(c *config.Compiled, in *Ingress) (*config.CompiledSubnet, bool) {
+	if in.Local.IsValid() {
+		if s, ok := c.SubnetOf(in.Local); ok {
+			return s, true
+		}
+	}
+	for _, p := range in.Prefixes {
+		if s, ok := c.SubnetOf(p.Addr()); ok {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// has says whether a is an address of the place's link.
+func (p *place) has(a netip.Addr) bool {
+	for _, s := range p.link.Subnets {
+		if s.Prefix.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,48 @@
+package dhcp4
+
+import "net/netip"
+
+// The sub-options of option 82 that this package acts on.
+const (
+	raiLinkSelection = 5  // RFC 3527
+	raiFlags         = 10 // RFC 5010
+	raiServerID      = 11 // RFC 5107
+	raiSourcePort    = 19 // RFC 8357
+)
+
+// relayUnicast is the flag of a relay that received the message by unicast (RFC 5010 §3).
+const relayUnicast = 0x80
+
+// relayOption returns a sub-option of option 82 and whether it was there. A sub-option that is cut off ends
+// the list.
+func (q *Query) relayOption(code uint8) ([]byte, bool) {
+	b, _ := q.Options.Get(optRelayInfo)
+	for len(b) >= 2 && len(b) >= 2+int(b[1]) {
+		if b[0] == code {
+			return b[2 : 2+int(b[1])], true
+		}
+		b = b[2+int(b[1]):]
+	}
+	return nil, false
+}
+
+// relayAddr returns the address in a sub-option of option 82.
+func (q *Query) relayAddr(code uint8) (netip.Addr, bool) {
+	b, _ := q.relayOption(code)
+	return addrOf(b)
+}
+
+// relayPort returns the port that the relay listens on: the one it sent from if sub-option 19 says so (V4-021,
+// RFC 8357 §5.2), else 67. Whatever the sub-option carries is the relay's own matter.
+func (q *Query) relayPort(in *Ingress) uint16 {
+	if _, ok := q.relayOption(raiSourcePort); ok && in.Src.Port() != 0 {
+		return in.Src.Port()
+	}
+	return ServerPort
+}
+
+// heardByUnicast says whether the relay vouches that the client sent to one server alone (RFC 5010 §3).
+func (q *Query) heardByUnicast() bool {
+	b, _ := q.relayOption(raiFlags)
+	return len(b) == 1 && b[0]&relayUnicast != 0
+}

@@ -1,0 +1,163 @@
+package dhcp4
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+
+	"port67/storage"
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// The sizes of a reply (RFC 2131 §2, RFC 2132 §9.10): what every client takes, and what Ethernet carries.
+const (
+	sizeMin = 576
+	sizeMax = 1500
+)
+
+// The fields of the fixed header, with their final NUL.
+const (
+	snameLen = 64
+	fileLen  = 128
+)
+
+// Reply turns a decision and the cluster's word on it into the message for the client. It returns the reason
+// where there is none to be sent.
+//
+// r is the committed Result of d.Command, or d.Local where the log was not asked; the address and the lease
+// time of an ACK come from it alone. Options follow the client's parameter request list (RFC 2132 §9.8); the
+// client identifier goes back as it came (RFC 6842 §3), the relay agent information unchanged and last
+// (RFC 3046 §2.1, §2.2).
+func Reply(d *Decision, r storage.Result) (Message, Why) {
+	if d.Reply == 0 {
+		return Message{}, Answer
+	}
+	if r.Refusal != storage.Granted {
+		if why := d.denies(r); why != Answer {
+			return Message{}, why
+		}
+		return d.nak(r), Answer
+	}
+	a := r.Lease.Addr
+	if d.query.Type == Inform && !a.IsValid() {
+		a = d.query.GIAddr // V4-193
+	}
+	g, ok := d.grant(a, r.Told)
+	if !ok {
+		return Message{}, NoSubnetAnyMore
+	}
+	m := d.header(d.Reply)
+	switch {
+	case d.query.Type == Inform:
+		m.CIAddr = d.query.CIAddr
+		if d.addr.IsValid() {
+			m.GIAddr = netip.IPv4Unspecified() // V4-191
+		} else {
+			m.Flags |= BroadcastFlag
+		}
+	case d.mode == storage.Renewing || d.mode == storage.Rebinding:
+		m.YIAddr, m.CIAddr = a, d.query.CIAddr
+	default:
+		m.YIAddr = a
+	}
+	d.boot(&m, g.Effective)
+	m.AlwaysBroadcast = g.AlwaysBroadcast
+	m.Options = d.options(&m, &g)
+	return m, Answer
+}
+
+// grant is an address with the settings that hold for its client there.
+type grant struct {
+	*config.Effective
+	subnet *config.CompiledSubnet
+	// reservation is the client's on its link; nil if it has none.
+	reservation *config.CompiledReservation
+	// told is the lease time; 0 in the answer to INFORM.
+	told lease.Seconds
+}
+
+// grant looks up the settings for the client at a. It is false if no subnet has a any more.
+func (d *Decision) grant(a netip.Addr, told lease.Seconds) (grant, bool) {
+	s, ok := d.Config.SubnetOf(a)
+	if !ok {
+		return grant{}, false
+	}
+	g := grant{subnet: s, told: told}
+	g.reservation, ok = s.ReservationFor(d.keys...)
+	if !ok {
+		g.reservation, _ = reservation(s.Link.Subnets, d.keys)
+	}
+	pool, _ := s.PoolOf(a)
+	g.Effective = effective(d.Config, s, pool, g.reservation, d.classes)
+	if d.Reply == OfferMsg {
+		g.told = g.LeaseTime(d.query.asked()) // V4-070 … V4-074; an existing lease changes nothing (V4-071)
+	}
+	return g, true
+}
+
+// header returns a message with the fields that every reply copies from the client's (V4-041 … V4-048).
+func (d *Decision) header(kind MessageType) Message {
+	q, none := d.query, netip.IPv4Unspecified()
+	return Message{
+		Type: kind, HType: q.HType, HLen: q.HLen, XID: q.XID, Flags: q.Flags, CHAddr: q.CHAddr,
+		CIAddr: none, YIAddr: none, SIAddr: none, GIAddr: q.GIAddr, ServerID: d.serverID,
+		MaxSize: q.maxSize(), NoOverload: q.boots(),
+	}
+}
+
+// nak returns the denial of what the client named (RFC 2131 §4.3.2, V4-053): no more than who denies, why, and
+// to whom. Through a relay it asks for broadcast, for the client has no address that it may use (V4-027).
+func (d *Decision) nak(r storage.Result) Message {
+	m := d.header(NAK)
+	if d.query.Relayed() {
+		m.Flags |= BroadcastFlag
+	}
+	m.Options = []ReplyOption{
+		{Code: optMessageType, Data: []byte{byte(NAK)}},
+		{Code: optServerID, Data: d.serverID.AsSlice()},
+		{Code: optMessage, Rank: 1, Data: []byte(denial(r.Refusal))},
+	}
+	m.Options = d.echo(m.Options, &m, d.echoesClientID())
+	return m
+}
+
+// echoesClientID says whether the link's clients are told their identifier again (V4-054).
+func (d *Decision) echoesClientID() bool {
+	s := d.place.subnet
+	res, _ := s.ReservationFor(d.keys...)
+	return effective(d.Config, s, nil, res, d.classes).EchoClientID
+}
+
+// boot fills in the fixed fields for clients that boot over the network (V4-047, V4-049). Values longer than
+// their field are cut; clients that can read options get the whole of it there.
+func (d *Decision) boot(m *Message, e *config.Effective) {
+	if e.NextServer.Is4() {
+		m.SIAddr = e.NextServer
+	}
+	m.SName, m.File = e.ServerName, e.BootFile
+	if file, ok := configured(e, optBootFile); ok && m.File == "" && d.query.boots() && len(file) < fileLen {
+		m.File = string(file) // W-020: old boot ROMs do not read option 67.
+	}
+	m.SName = m.SName[:min(len(m.SName), snameLen-1)]
+	m.File = m.File[:min(len(m.File), fileLen-1)]
+}
+
+// maxSize returns the largest datagram that the client takes (V4-032, V4-033).
+func (q *Query) maxSize() int {
+	b, _ := q.Options.Get(optMaxSize)
+	if len(b) != 2 {
+		return sizeMin
+	}
+	return min(max(int(binary.BigEndian.Uint16(b)), sizeMin), sizeMax)
+}
+
+// boots says whether the client is firmware that boots over the network: it reads sname and file, and little
+// else (V4-036).
+func (q *Query) boots() bool { return q.vendor("PXEClient") || q.vendor("HTTPClient") }
+
+// vendor says whether the client's vendor class begins with prefix.
+func (q *Query) vendor(prefix string) bool {
+	b, _ := q.Options.Get(optVendorClass)
+	return bytes.HasPrefix(b, []byte(prefix))
+}

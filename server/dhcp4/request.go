@@ -1,0 +1,109 @@
+package dhcp4
+
+import (
+	"net/netip"
+
+	"port67/storage"
+	"port67/storage/config"
+)
+
+// request decides about a REQUEST by the state that the client must be in (RFC 2131 §4.3.2). What the client
+// names is granted or denied by the log alone; the holder of a lease is answered at once as far as the log has
+// promised already.
+func (c *chooser) request() {
+	mode, a := c.q.state(c.in)
+	if mode == 0 {
+		c.d.Why = NothingAsked // V4-124
+		return
+	}
+	c.d.mode, c.d.addr, c.d.Reply = mode, a, ACK
+	if !c.locateRequest() {
+		return
+	}
+	if mode == storage.Selecting && c.otherServer() {
+		c.d.Why, c.d.Drop = OtherServer, true // V4-122
+		return
+	}
+	if !c.identify() {
+		return
+	}
+	c.d.Command = storage.Bind{
+		Client: c.client(), Link: c.d.Path.Link, Addr: a, Mode: mode, AskedLease: c.q.asked(),
+	}
+	if mode == storage.Selecting {
+		held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link)
+		if ok && held.Addr == a && held.Config != nil {
+			c.d.Config = held.Config // V4-067, HA-014
+		}
+		c.d.Drop = true
+		return
+	}
+	c.renewal()
+}
+
+// state returns the state that the client of a REQUEST is in and the address it names, which is invalid if it
+// names none (V4-124). It returns 0 for a REQUEST that is none (RFC 2131 §4.3.2).
+func (q *Query) state(in *Ingress) (storage.Mode, netip.Addr) {
+	asked, asks := q.addr(optRequestedAddress)
+	asks = asks && !asked.IsUnspecified()
+	has := !q.CIAddr.IsUnspecified()
+	_, selects := q.addr(optServerID)
+	switch {
+	case selects && asks:
+		return storage.Selecting, asked
+	case selects && has:
+		return storage.Selecting, q.CIAddr // V4-125
+	case selects:
+		return storage.Selecting, netip.Addr{}
+	case asks && (!has || asked != q.CIAddr):
+		return storage.InitReboot, asked
+	case has && q.Relayed() && q.heardByUnicast():
+		return storage.Renewing, q.CIAddr
+	case has && !q.Relayed() && addressed(in):
+		return storage.Renewing, q.CIAddr
+	case has:
+		return storage.Rebinding, q.CIAddr
+	}
+	return 0, netip.Addr{}
+}
+
+// locateRequest finds the link of a REQUEST: a client that renews is where its address belongs (V4-154). So is
+// one that rebinds over an interface of which no subnet is known.
+func (c *chooser) locateRequest() bool {
+	switch c.d.mode {
+	case storage.Renewing:
+		return c.locate(c.d.addr)
+	case storage.Rebinding:
+		if c.locate(netip.Addr{}) {
+			return true
+		}
+		if c.d.Why != UnknownLink || c.q.Relayed() {
+			return false
+		}
+		c.d.Why = Answer
+		return c.locate(c.d.addr)
+	}
+	return c.locate(netip.Addr{})
+}
+
+// renewal looks whether the holder can be answered within what the log has promised. If so there is no command;
+// if the promise is too short to be worth it, it is what the client is told should the log be out of reach
+// (HA-012). Without an upper bound of cluster time, or when told so, everything goes through the log.
+func (c *chooser) renewal() {
+	if !c.self.Anchored || c.d.Config.Config.Renewals == config.RenewalsCommitted || !c.d.place.has(c.d.addr) {
+		return
+	}
+	told, extend, ok, remaining := c.view.Renewal(c.d.addr, c.d.Key, c.d.classes, c.q.asked(), c.self.Upper)
+	c.d.Local.Lease.Addr = c.d.addr
+	if !ok {
+		c.d.Local.Told, c.d.Fallback = remaining, remaining >= promiseMin
+		return
+	}
+	c.d.Local.Told, c.d.Command = told, nil
+	if extend {
+		rai, _ := c.q.Options.Get(optRelayInfo)
+		c.d.Later = &storage.Extend{
+			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.classes, RelayInfo: string(rai),
+		}
+	}
+}
