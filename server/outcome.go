@@ -1,7 +1,291 @@
 package server
 
-// Outcome is how an exchange ended: log key, metric label and heading in docs/outcomes.md in one word.
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"port67/server/dhcp4"
+	"port67/storage"
+)
+
+// Outcome is how an exchange ended: log key, metric label and heading in docs/outcomes.md in one word. The
+// list is closed; the zero Outcome is no way to end.
 type Outcome uint8
 
+// The outcomes, in the order of docs/outcomes.md, which says what each means and what to do about it.
+const (
+	Offered Outcome = iota + 1
+	Acknowledged
+	Renewed
+	RenewedWithoutQuorum
+	Denied
+	Informed
+	Released
+	Declined
+
+	HandledElsewhere
+	OtherServer
+	Duplicate
+	BOOTPUnserved
+
+	Exhausted
+	UnknownLink
+	UnknownRelay
+	NoConfig
+	NoIdentifier
+	OutOfTouch
+	NoQuorum
+	Uncertain
+	Overloaded
+	TooOld
+
+	HolderWaits
+	UnknownClient
+	DeniedOffLink
+	RefusedUnheard
+	Reconfigured
+
+	NoIdentity
+	NothingAsked
+	NotHolder
+	WrongSource
+	OffLink
+	NotForServers
+	TooManyHops
+	Malformed
+
+	SendFailed
+	Panicked
+)
+
+// entry is what is known of an outcome: its word, what it is, and what an operator should do.
+type entry struct{ word, is, do string }
+
+// outcomes has one entry for each Outcome. It never changes.
+var outcomes = [...]entry{
+	Offered: {
+		"offered", "A DISCOVER was answered with an OFFER.", "Nothing.",
+	},
+	Acknowledged: {
+		"acknowledged", "A REQUEST was committed by the cluster and answered with an ACK.", "Nothing.",
+	},
+	Renewed: {
+		"renewed", "The holder of a lease was answered with an ACK inside what the cluster had promised already.",
+		"Nothing.",
+	},
+	RenewedWithoutQuorum: {
+		"renewed_without_quorum",
+		"The cluster could not be asked; the holder of a lease was told what is left of it.",
+		"Bring the quorum back: leases run out one by one. See dhcpctl cluster status.",
+	},
+	Denied: {
+		"denied", "The cluster refused the address that a client named, and the client was told so with a NAK.",
+		"Nothing, unless it is frequent: then look for clients that roam, or for two devices with one identifier.",
+	},
+	Informed: {
+		"informed", "A DHCPINFORM was answered with options and no lease.", "Nothing.",
+	},
+	Released: {
+		"released", "A client gave its address back. There is no reply.", "Nothing.",
+	},
+	Declined: {
+		"declined", "A client found its address in use by another device. There is no reply; the address is out of " +
+			"service for the quarantine.", "Find the device that uses the address without having asked for it.",
+	},
+	HandledElsewhere: {
+		"handled_elsewhere", "Another node answered before it was this node's turn.", "Nothing: so it should be.",
+	},
+	OtherServer: {
+		"other_server", "The client named a server identifier that is not ours.",
+		"If there should be no other DHCP server, find it.",
+	},
+	Duplicate: {
+		"duplicate", "The same message of the same client is being answered at this moment.",
+		"Nothing, unless it is frequent: then a relay sends every message twice.",
+	},
+	BOOTPUnserved: {
+		"bootp_unserved", "A BOOTP message without a DHCP message type, which this release does not serve.",
+		"Serve the device by other means.",
+	},
+	Exhausted: {
+		"exhausted", "No address of the link is free for the client.",
+		"Enlarge the pool, shorten the lease time, or find out who takes so many addresses.",
+	},
+	UnknownLink: {
+		"unknown_link", "No subnet is configured for the relay, or for the interface, that the message came by.",
+		"Add the subnet if these clients are to be served.",
+	},
+	UnknownRelay: {
+		"unknown_relay", "The relay is not in the subnet's list of relays.",
+		"Add it to the list, or find out who sends in its name.",
+	},
+	NoConfig: {
+		"no_config", "The cluster has no configuration yet.", "Apply one: dhcpctl config apply FILE.",
+	},
+	NoIdentifier: {
+		"no_identifier", "This node has no address on the interface that could be its server identifier.",
+		"Give the interface an address in its subnet.",
+	},
+	OutOfTouch: {
+		"out_of_touch", "This node has not heard from the leader for some seconds and makes no offers.",
+		"Look at the network between the nodes: dhcpctl cluster status.",
+	},
+	NoQuorum: {
+		"no_quorum", "The cluster has no leader, or too many proposals: nothing was committed, nothing was said.",
+		"If it lasts, bring back enough nodes for a majority.",
+	},
+	Uncertain: {
+		"uncertain", "A proposal may or may not have been committed in time; the client will ask again.",
+		"Nothing, unless it is frequent: then look at the disks and the network between the nodes.",
+	},
+	Overloaded: {
+		"overloaded", "This node has as many exchanges under way as it may have.",
+		"Look for a flood of requests; add nodes if it is none.",
+	},
+	TooOld: {
+		"too_old", "The message was older than ten seconds, or came from the future: this machine was paused, or its " +
+			"clock was set.", "Nothing if it stays at one burst. Else look at the machine's clock and load.",
+	},
+	HolderWaits: {
+		"holder_waits", "The last holder may not have its address now, and nobody else may yet: it is neither granted " +
+			"nor denied.", "Nothing: it ends by itself after the grace.",
+	},
+	UnknownClient: {
+		"unknown_client", "A client asked for an address that the cluster knows nothing of, on a link that is not ours " +
+			"to deny on.", "Set authoritative if no other DHCP server serves this link.",
+	},
+	DeniedOffLink: {
+		"denied_off_link", "A renewal was refused, but the client is behind a router where a NAK would not be heard. " +
+			"It will rebind.", "Nothing.",
+	},
+	RefusedUnheard: {
+		"refused_unheard", "The cluster refused a command for a reason that the client is not told, such as too many " +
+			"declines.", "Look at the log of the leader if it is frequent.",
+	},
+	Reconfigured: {
+		"reconfigured", "The configuration changed while the exchange was under way; the client will ask again.",
+		"Nothing.",
+	},
+	NoIdentity: {
+		"no_identity", "The message has neither a client identifier nor a hardware address.",
+		"Find the device; it cannot be served.",
+	},
+	NothingAsked: {
+		"nothing_asked", "The message names no address, although its type has to.",
+		"Find the device; its DHCP client is broken.",
+	},
+	NotHolder: {
+		"not_holder", "A RELEASE or DECLINE from one who does not hold the address.",
+		"If it is frequent, find out who sends it.",
+	},
+	WrongSource: {
+		"wrong_source", "A RELEASE that did not come from the address it gives back.",
+		"If it is frequent, find out who sends it.",
+	},
+	OffLink: {
+		"off_link", "A DHCPINFORM with an address that does not belong to its relay's link.",
+		"Look at the device's static address.",
+	},
+	NotForServers: {
+		"not_for_servers", "A message type that clients do not send to servers.",
+		"If it is frequent, find out who sends it.",
+	},
+	TooManyHops: {
+		"too_many_hops", "The message passed more than sixteen relays.", "Look for relays that send in a circle.",
+	},
+	Malformed: {
+		"malformed", "The datagram is no DHCP message.", "If it is frequent, find out who sends it.",
+	},
+	SendFailed: {
+		"send_failed", "The reply could not be put on the wire.",
+		"Look at the interface and at the firewall of this node; the log has the reason.",
+	},
+	Panicked: {
+		"panicked", "A message met a defect of this program and was dropped; the log has its octets.",
+		"Report it, with the log.",
+	},
+}
+
 // String returns the word of o, in snake case.
-func (o Outcome) String() string { return "unknown" }
+func (o Outcome) String() string {
+	if o == 0 || int(o) >= len(outcomes) {
+		return fmt.Sprintf("outcome_%d", uint8(o))
+	}
+	return outcomes[o].word
+}
+
+// Outcomes returns all outcomes in their order.
+func Outcomes() []Outcome {
+	all := make([]Outcome, 0, len(outcomes)-1)
+	for o := range len(outcomes) - 1 {
+		all = append(all, Outcome(o+1))
+	}
+	return all
+}
+
+// outcomeOf returns the outcome of a message that was not answered.
+func outcomeOf(w dhcp4.Why) Outcome {
+	switch w {
+	case dhcp4.BOOTP:
+		return BOOTPUnserved
+	case dhcp4.NotForServers:
+		return NotForServers
+	case dhcp4.NoIdentity:
+		return NoIdentity
+	case dhcp4.TooManyHops:
+		return TooManyHops
+	case dhcp4.NoConfig:
+		return NoConfig
+	case dhcp4.UnknownLink:
+		return UnknownLink
+	case dhcp4.UnknownRelay:
+		return UnknownRelay
+	case dhcp4.NoIdentifier:
+		return NoIdentifier
+	case dhcp4.OutOfTouch:
+		return OutOfTouch
+	case dhcp4.Exhausted:
+		return Exhausted
+	case dhcp4.OtherServer:
+		return OtherServer
+	case dhcp4.NothingAsked:
+		return NothingAsked
+	case dhcp4.NotHolder:
+		return NotHolder
+	case dhcp4.WrongSource:
+		return WrongSource
+	case dhcp4.OffLink:
+		return OffLink
+	case dhcp4.HolderWaits:
+		return HolderWaits
+	case dhcp4.UnknownClient:
+		return UnknownClient
+	case dhcp4.DeniedOffLink:
+		return DeniedOffLink
+	case dhcp4.NoSubnetAnyMore:
+		return Reconfigured
+	}
+	return RefusedUnheard
+}
+
+// outcomeOfError returns the outcome of a proposal that came back without a result.
+func outcomeOfError(err error) Outcome {
+	if errors.Is(err, storage.ErrNoLeader) || errors.Is(err, storage.ErrOverloaded) {
+		return NoQuorum
+	}
+	return Uncertain
+}
+
+// Document returns docs/outcomes.md.
+func Document() string {
+	var b strings.Builder
+	b.WriteString("# Outcomes\n\n" +
+		"Every message that a node hears ends in one of these ways. The word is the `outcome` of the debug log and the " +
+		"label of the metric\n`port67_packets_total`. This page is generated from `server/outcome.go`.\n")
+	for _, o := range Outcomes() {
+		e := outcomes[o]
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n*What to do:* %s\n", e.word, e.is, e.do)
+	}
+	return b.String()
+}

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"hash/fnv"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -76,3 +78,68 @@ type Exchange struct {
 	Type   dhcp4.MessageType
 	GIAddr netip.Addr // 0.0.0.0 if not relayed
 }
+
+// exchangeOf names the message q of the client k.
+func exchangeOf(q *dhcp4.Query, k lease.Key) Exchange {
+	h := fnv.New64a()
+	h.Write([]byte(k))
+	x := Exchange{Client: h.Sum64(), XID: q.XID, Type: q.Type, GIAddr: netip.IPv4Unspecified()}
+	if q.Relayed() {
+		x.GIAddr = q.GIAddr
+	}
+	return x
+}
+
+// Options is what a Server needs. Ports, Self and Logger are required; a limit of 0 takes its default.
+type Options struct {
+	Self       storage.NodeID
+	Reader     Reader
+	Proposer   Proposer
+	Timekeeper Timekeeper
+	Neighbours Neighbours
+	Sender     Sender4
+	Observer   Observer
+	Clock      Clock
+	Logger     *slog.Logger
+
+	OffersMax    int // addresses on offer at once; 65 536
+	ExchangesMax int // exchanges under way at once; 16 384
+	TalksMax     int // clients' messages remembered to tell retransmissions; 65 536
+}
+
+// Server answers clients. Its methods may be called from any number of goroutines.
+type Server struct {
+	self     storage.NodeID
+	reader   Reader
+	proposer Proposer
+	time     Timekeeper
+	peers    Neighbours
+	sender   Sender4
+	observer Observer
+	clock    Clock
+	log      *slog.Logger
+
+	inflight   *inflight
+	offers     *offers
+	neighbours *neighbours
+}
+
+// New returns a Server on the ports of o.
+func New(o Options) *Server {
+	limit := func(n, otherwise int) int {
+		if n > 0 {
+			return n
+		}
+		return otherwise
+	}
+	return &Server{
+		self: o.Self, reader: o.Reader, proposer: o.Proposer, time: o.Timekeeper, peers: o.Neighbours,
+		sender: o.Sender, observer: o.Observer, clock: o.Clock, log: o.Logger,
+		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
+		offers:     newOffers(limit(o.OffersMax, 65_536)),
+		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Clock),
+	}
+}
+
+// HandledBy takes the word of another node that it has answered x.
+func (s *Server) HandledBy(from storage.NodeID, x Exchange) { s.neighbours.handled(from, x) }

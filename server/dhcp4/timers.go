@@ -12,7 +12,9 @@ func Timers(valid lease.Seconds, t1, t2 config.Permille) (lease.Seconds, lease.S
 	if valid == lease.Infinite {
 		return 0, 0
 	}
-	part := func(p config.Permille) lease.Seconds { return lease.Seconds(uint64(valid) * uint64(min(p, 1000)) / 1000) }
+	part := func(p config.Permille) lease.Seconds {
+		return lease.Seconds(uint64(valid) * uint64(min(p, 1000)) / 1000)
+	}
 	first, second := part(t1), part(t2)
 	if second >= valid {
 		second = 0

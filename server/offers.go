@@ -1,0 +1,132 @@
+package server
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"port67/server/dhcp4"
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// offers is the addresses that this node has on offer: each held for one client for a while, so that it is
+// offered to no other (V4-106). It is memory only. A hold that is lost costs a client another DISCOVER at worst,
+// for the log alone gives an address away. The table is bounded; the oldest hold makes room for a new one.
+type offers struct {
+	mu       sync.Mutex
+	byClient map[offerClient]offer
+	byAddr   map[netip.Addr]offerClient
+	queue    []turn // in the order of the holds
+	serial   uint64
+	max      int
+}
+
+// offerClient is a client on a link.
+type offerClient struct {
+	key  lease.Key
+	link string
+}
+
+type offer struct {
+	addr   netip.Addr
+	config *config.Compiled
+	until  time.Time
+	serial uint64
+}
+
+// turn is a place in the queue. It is void if the client's hold has another serial by now.
+type turn struct {
+	client offerClient
+	serial uint64
+}
+
+const holdFor = time.Duration(dhcp4.HoldSeconds) * time.Second
+
+func newOffers(limit int) *offers {
+	return &offers{byClient: make(map[offerClient]offer), byAddr: make(map[netip.Addr]offerClient), max: limit}
+}
+
+// hold keeps a for the client until holdFor after now. It is false if a is on offer to another client.
+func (t *offers) hold(c offerClient, a netip.Addr, under *config.Compiled, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if other, ok := t.byAddr[a]; ok && other != c && t.byClient[other].until.After(now) {
+		return false
+	}
+	if other, ok := t.byAddr[a]; ok {
+		t.forget(other)
+	}
+	t.forget(c)
+	for len(t.queue) > 0 && (len(t.byClient) >= t.max || len(t.queue) >= 2*t.max || t.idle(t.queue[0], now)) {
+		t.shift()
+	}
+	t.serial++
+	t.byClient[c] = offer{addr: a, config: under, until: now.Add(holdFor), serial: t.serial}
+	t.byAddr[a] = c
+	t.queue = append(t.queue, turn{c, t.serial})
+	return true
+}
+
+// idle says whether what the place in the queue stands for is gone or over.
+func (t *offers) idle(q turn, now time.Time) bool {
+	o := t.byClient[q.client]
+	return o.serial != q.serial || !o.until.After(now)
+}
+
+// shift takes the first place off the queue, with its hold.
+func (t *offers) shift() {
+	q := t.queue[0]
+	t.queue = t.queue[1:]
+	if t.byClient[q.client].serial == q.serial {
+		t.forget(q.client)
+	}
+}
+
+// drop forgets what is on offer to the client.
+func (t *offers) drop(c offerClient) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forget(c)
+}
+
+// forget takes the hold of c out of both maps.
+func (t *offers) forget(c offerClient) {
+	o, ok := t.byClient[c]
+	if !ok {
+		return
+	}
+	delete(t.byClient, c)
+	delete(t.byAddr, o.addr)
+}
+
+// at lends the table as it is at now.
+func (t *offers) at(now time.Time) dhcp4.Offers { return offersAt{t, now} }
+
+// offersAt is the table at one moment.
+type offersAt struct {
+	t   *offers
+	now time.Time
+}
+
+// Of implements dhcp4.Offers.
+func (v offersAt) Of(k lease.Key, link string) (dhcp4.Held, bool) {
+	v.t.mu.Lock()
+	defer v.t.mu.Unlock()
+	o, ok := v.t.byClient[offerClient{k, link}]
+	if !ok || !o.until.After(v.now) {
+		return dhcp4.Held{}, false
+	}
+	return dhcp4.Held{Addr: o.addr, Config: o.config}, true
+}
+
+// To implements dhcp4.Offers.
+func (v offersAt) To(a netip.Addr) (lease.Key, bool) {
+	v.t.mu.Lock()
+	defer v.t.mu.Unlock()
+	c, ok := v.t.byAddr[a]
+	if !ok || !v.t.byClient[c].until.After(v.now) {
+		return "", false
+	}
+	return c.key, true
+}

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"port67/server/dhcp4"
+	"port67/server/wire4"
+	"port67/storage"
+)
+
+const (
+	// ageMax is the age beyond which a packet is neither proposed nor answered (safety.md P11).
+	ageMax = 10 * time.Second
+	// budget is how long a node keeps trying: below the client's first retransmission (RFC 2131 §4.1).
+	budget = 2500 * time.Millisecond
+	// offerTries is how often an address is looked for when others snatch it meanwhile.
+	offerTries = 3
+)
+
+// Serve4 carries one DHCPv4 or BOOTP datagram from the wire to its reply, and says how that ended. The
+// observer and the debug log are told as well.
+//
+// It runs in the caller's goroutine and starts none, holds no lock while it waits, and asks no clock but the
+// server's: the listener calls it for a packet from a socket, the simulator for a packet from a seed. It keeps
+// no reference to in.Payload.
+func (s *Server) Serve4(ctx context.Context, in Datagram) Outcome {
+	began := s.clock.Now()
+	query, err := wire4.Parse(in.Payload)
+	if err != nil {
+		return s.ended(&query, in, began, Malformed, err)
+	}
+	o, err := s.exchange4(ctx, &query, in)
+	return s.ended(&query, in, began, o, err)
+}
+
+// exchange4 is the straight line from a parsed message to its reply. The error is for people.
+func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram) (Outcome, error) {
+	key, _ := query.ClientKey()
+	x := exchangeOf(query, key)
+	if o := s.inflight.enter(x); o != 0 {
+		return o, nil
+	}
+	defer s.inflight.leave(x)
+	ctx, cancel := s.clock.WithTimeout(ctx, budget)
+	defer cancel()
+
+	if s.tooOld(in) {
+		return TooOld, nil
+	}
+	decision := s.decide4(query, &in.Ingress, false)
+	if decision.Why != dhcp4.Answer {
+		return outcomeOf(decision.Why), nil
+	}
+	s.neighbours.note(x, in.Heard, decision.Path, decision.Ahead)
+	if len(decision.Ahead) > 0 {
+		if s.neighbours.await(ctx, x, in.Heard, decision.Ahead) {
+			return HandledElsewhere, nil
+		}
+		if decision = s.decide4(query, &in.Ingress, true); decision.Why != dhcp4.Answer {
+			return outcomeOf(decision.Why), nil
+		}
+		if s.tooOld(in) {
+			return TooOld, nil
+		}
+	}
+	result, o, err := s.commit4(ctx, &decision)
+	if err != nil {
+		return o, err
+	}
+	if s.tooOld(in) {
+		return TooOld, nil
+	}
+	return s.reply4(ctx, x, &decision, result, query, in, o)
+}
+
+// decide4 decides under the state's read lock, and holds what is to be offered if it is this node's turn: now,
+// or because the nodes ahead have had their time.
+func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhcp4.Decision {
+	self := dhcp4.Self{Node: s.self, InTouch: s.time.InTouch(), Ears: s.neighbours}
+	self.Upper, self.Anchored = s.time.Upper()
+	var d dhcp4.Decision
+	for range offerTries {
+		now := s.clock.Now()
+		self.Offers = s.offers.at(now)
+		s.reader.Read(func(v storage.View) { d = dhcp4.Decide(v, query, in, &self) })
+		client := offerClient{d.Key, d.Path.Link}
+		switch {
+		case d.Why == dhcp4.OtherServer && d.Drop:
+			s.offers.drop(client)
+		case d.Why == dhcp4.Answer && d.Hold && (waited || len(d.Ahead) == 0):
+			if !s.offers.hold(client, d.Local.Lease.Addr, d.Config, now) {
+				d = dhcp4.Decision{Why: dhcp4.Exhausted}
+				continue // Another exchange of this node was faster: look for another address.
+			}
+		}
+		break
+	}
+	return d
+}
+
+// commit4 asks the cluster where the decision wants it. It returns the outcome that a reply from the result
+// will have, or that of an exchange that ends here with an error.
+func (s *Server) commit4(ctx context.Context, d *dhcp4.Decision) (storage.Result, Outcome, error) {
+	if d.Command == nil {
+		if d.Later != nil {
+			s.proposer.Extend(*d.Later)
+		}
+		return d.Local, Renewed, nil
+	}
+	result, err := s.proposer.Propose(ctx, d.Command)
+	switch {
+	case err == nil:
+		if d.Drop && result.Refusal == storage.Granted {
+			s.offers.drop(offerClient{d.Key, d.Path.Link})
+		}
+		return result, Acknowledged, nil
+	case d.Fallback:
+		return d.Local, RenewedWithoutQuorum, nil
+	}
+	return storage.Result{}, outcomeOfError(err), err // No commit, no answer. The client retransmits.
+}
+
+// reply4 builds the reply and sends it, then tells the neighbours. o is what the exchange ends in if it ends in
+// an ACK.
+func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, result storage.Result,
+	query *dhcp4.Query, in Datagram, o Outcome,
+) (Outcome, error) {
+	m, why := dhcp4.Reply(d, result)
+	if why != dhcp4.Answer {
+		s.answered(x)
+		return outcomeOf(why), nil
+	}
+	switch {
+	case query.Type == dhcp4.Release && result.Refusal == storage.Granted:
+		s.answered(x)
+		return Released, nil
+	case query.Type == dhcp4.Decline && result.Refusal == storage.Granted:
+		s.answered(x)
+		return Declined, nil
+	case d.Reply == 0:
+		s.answered(x)
+		return refused(result.Refusal), nil
+	case m.Type == dhcp4.NAK:
+		o = Denied
+	case m.Type == dhcp4.OfferMsg:
+		o = Offered
+	case query.Type == dhcp4.Inform:
+		o = Informed
+	}
+	payload, dropped := wire4.Encode(m, nil)
+	if len(dropped) > 0 {
+		s.log.Warn("reply too small for all options", "client", d.Key.String(), "dropped", dropped, "max", m.MaxSize)
+	}
+	if err := s.sender.Send4(ctx, payload, dhcp4.Destination(query, &m, &in.Ingress)); err != nil {
+		return SendFailed, err
+	}
+	s.answered(x)
+	return o, nil
+}
+
+// answered remembers and tells that this node is done with x.
+func (s *Server) answered(x Exchange) {
+	s.neighbours.answered(x)
+	s.peers.Handled(x)
+}
+
+// tooOld says whether a packet has lain too long, or comes from the future because the clock was set back.
+func (s *Server) tooOld(in Datagram) bool {
+	age := s.clock.Now().Sub(in.Heard)
+	return age < 0 || age > ageMax
+}
+
+// ended tells observer and log how an exchange ended.
+func (s *Server) ended(q *dhcp4.Query, in Datagram, began time.Time, o Outcome, err error) Outcome {
+	took := s.clock.Now().Sub(began)
+	s.observer.Ended(q.Type, o, took)
+	if !s.log.Enabled(context.Background(), slog.LevelDebug) {
+		return o
+	}
+	key, _ := q.ClientKey()
+	attrs := []any{
+		"outcome", o.String(), "type", int(q.Type), "client", key.String(), "xid", q.XID, "took", took,
+		"interface", in.Ingress.Interface, "src", in.Ingress.Src.String(), "giaddr", q.GIAddr.String(),
+	}
+	if err != nil {
+		attrs = append(attrs, "error", err.Error())
+	}
+	s.log.Debug("exchange", attrs...)
+	return o
+}
+
+// refused returns the outcome of a RELEASE or DECLINE that the cluster refused.
+func refused(r storage.Refusal) Outcome {
+	if r == storage.NotHolder || r == storage.NoSuchLease {
+		return NotHolder
+	}
+	return RefusedUnheard
+}
