@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// figures are what a ramp found.
+type figures struct {
+	clean, peak int
+	offer, ack  string // mean delays at the clean rate
+}
+
+// one is one run of perfdhcp at one rate.
+type one struct {
+	completed  int // exchanges in a second
+	offerDrops float64
+	ackDrops   float64
+	offer, ack string
+}
+
+// cleanDrops is the share of unanswered messages that still counts as clean, in percent.
+const cleanDrops = 0.1
+
+// ramp raises the rate until the server completes clearly less than it is asked for. Between the last clean
+// rate and the first that is not it looks twice in the middle.
+func ramp(ctx context.Context, name string, b *bed, opts options) (figures, error) {
+	var f figures
+	try := func(rate int) (clean bool, o one, err error) {
+		o, err = perfdhcp(ctx, b, rate, opts)
+		if err != nil {
+			return false, o, err
+		}
+		clean = o.offerDrops <= cleanDrops && o.ackDrops <= cleanDrops
+		if opts.verbose {
+			fmt.Printf("%-26s rate %6d: %6d/s, drops %.2f %% and %.2f %%, means %s and %s\n", name, rate, o.completed,
+				o.offerDrops, o.ackDrops, o.offer, o.ack)
+		}
+		f.peak = max(f.peak, o.completed)
+		if clean && rate > f.clean {
+			f.clean, f.offer, f.ack = rate, o.offer, o.ack
+		}
+		return clean, o, nil
+	}
+	low, high := 0, 0
+	for rate := opts.first; rate <= opts.last; rate = rate * 3 / 2 {
+		clean, o, err := try(rate)
+		if err != nil {
+			return f, err
+		}
+		if clean {
+			low = rate
+			continue
+		}
+		if high == 0 {
+			high = rate
+		}
+		if o.completed < rate*7/10 {
+			break
+		}
+	}
+	for range 2 {
+		if low == 0 || high <= low {
+			break
+		}
+		middle := (low + high) / 2
+		clean, _, err := try(middle)
+		if err != nil {
+			return f, err
+		}
+		if clean {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return f, nil
+}
+
+// runs counts the runs of perfdhcp, so that every run has clients of its own.
+var runs int
+
+// perfdhcp holds one rate for a while. Its exit status 3 says that some exchanges were not completed, which is
+// what we want to know and no error.
+func perfdhcp(ctx context.Context, b *bed, rate int, opts options) (one, error) {
+	runs++
+	args := []string{
+		"-4", "-r", strconv.Itoa(rate), "-R", strconv.Itoa(1 << 22), "-g", "single", "-W", "1000000",
+		"-p", strconv.Itoa(int(opts.period.Seconds())), "-b", fmt.Sprintf("mac=02:%02x:00:00:00:00", runs%256),
+	}
+	if len(b.target) == 1 {
+		args = append(args, b.target[0])
+	} else {
+		list, err := addressList(b.target)
+		if err != nil {
+			return one{}, err
+		}
+		defer os.RemoveAll(filepath.Dir(list))
+		args = append(args, "-J", list, "-l", "eth0")
+	}
+	out, err := b.client.Exec(ctx, "perfdhcp", args...)
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 3) {
+		return one{}, fmt.Errorf("perfdhcp %s: %w", strings.Join(args, " "), err)
+	}
+	return parse(out)
+}
+
+func addressList(addrs []string) (string, error) {
+	dir, err := os.MkdirTemp("", "p67-bench-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "servers")
+	return file, os.WriteFile(file, []byte(strings.Join(addrs, "\n")+"\n"), 0o600)
+}
+
+var (
+	ratePattern  = regexp.MustCompile(`Rate: ([0-9.]+) 4-way`)
+	dropsPattern = regexp.MustCompile(`drops ratio: ([0-9.]+) %`)
+	delayPattern = regexp.MustCompile(`avg delay: ([0-9.]+ ms|n/a)`)
+)
+
+// parse reads perfdhcp's report: the figures of DISCOVER-OFFER come before those of REQUEST-ACK.
+func parse(out string) (one, error) {
+	rate := ratePattern.FindStringSubmatch(out)
+	drops := dropsPattern.FindAllStringSubmatch(out, -1)
+	delay := delayPattern.FindAllStringSubmatch(out, -1)
+	o := one{offer: "-", ack: "-", offerDrops: 100, ackDrops: 100}
+	if rate == nil {
+		return o, fmt.Errorf("perfdhcp: no rate in its report:\n%s", out)
+	}
+	r, err := strconv.ParseFloat(rate[1], 64)
+	if err != nil {
+		return o, fmt.Errorf("perfdhcp: rate %q: %w", rate[1], err)
+	}
+	o.completed = int(r)
+	for i, to := range []*float64{&o.offerDrops, &o.ackDrops} {
+		if i < len(drops) {
+			if *to, err = strconv.ParseFloat(drops[i][1], 64); err != nil {
+				return o, fmt.Errorf("perfdhcp: drops ratio %q: %w", drops[i][1], err)
+			}
+		}
+	}
+	for i, to := range []*string{&o.offer, &o.ack} {
+		if i < len(delay) {
+			*to = delay[i][1]
+		}
+	}
+	return o, nil
+}
