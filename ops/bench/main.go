@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -35,6 +36,7 @@ func main() {
 	flag.IntVar(&opts.first, "first", 500, "the first rate, in exchanges a second")
 	flag.IntVar(&opts.last, "last", 40000, "no rate above this one")
 	flag.IntVar(&opts.rounds, "rounds", 1, "how often every server is measured; medians are printed")
+	flag.StringVar(&opts.only, "only", "", "measure only servers whose name contains this")
 	flag.BoolVar(&opts.verbose, "v", false, "print every run")
 	flag.Parse()
 	if err := run(context.Background(), opts); err != nil {
@@ -48,6 +50,7 @@ type options struct {
 	first   int
 	last    int
 	rounds  int
+	only    string
 	verbose bool
 }
 
@@ -76,6 +79,9 @@ func run(ctx context.Context, opts options) error {
 	found := make([][]figures, len(subjects))
 	for round := range opts.rounds {
 		for i, s := range subjects {
+			if !strings.Contains(s.name, opts.only) {
+				continue
+			}
 			f, err := measure(ctx, s, opts)
 			if err != nil {
 				return fmt.Errorf("round %d, %s: %w", round+1, s.name, err)
@@ -107,6 +113,9 @@ func print(subjects []subject, found [][]figures) {
 		"clean ÷ Kea pair", "a lease is, at its ACK"})
 	single, pair := medianClean(found[3]), medianClean(found[4])
 	for i, s := range subjects {
+		if len(found[i]) == 0 {
+			continue
+		}
 		f := median(found[i])
 		t.AppendRow(table.Row{s.name, f.clean, f.peak, f.offer, f.ack, ratio(f.clean, single), ratio(f.clean, pair),
 			s.commit})
@@ -126,6 +135,9 @@ func ratio(a, b int) string {
 func medianClean(fs []figures) int { return median(fs).clean }
 
 func median(fs []figures) figures {
+	if len(fs) == 0 {
+		return figures{}
+	}
 	fs = slices.Clone(fs)
 	slices.SortFunc(fs, func(a, b figures) int { return a.clean - b.clean })
 	return fs[len(fs)/2]

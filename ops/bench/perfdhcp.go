@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // figures are what a ramp found.
@@ -110,7 +111,7 @@ func perfdhcp(ctx context.Context, b *bed, rate int, opts options) (one, error) 
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 3) {
 		return one{}, fmt.Errorf("perfdhcp %s: %w", strings.Join(args, " "), err)
 	}
-	return parse(out)
+	return parse(out, opts.period)
 }
 
 func addressList(addrs []string) (string, error) {
@@ -123,25 +124,26 @@ func addressList(addrs []string) (string, error) {
 }
 
 var (
-	ratePattern  = regexp.MustCompile(`Rate: ([0-9.]+) 4-way`)
+	gotPattern   = regexp.MustCompile(`received packets: ([0-9]+)`)
 	dropsPattern = regexp.MustCompile(`drops ratio: ([0-9.]+) %`)
 	delayPattern = regexp.MustCompile(`avg delay: ([0-9.]+ ms|n/a)`)
 )
 
-// parse reads perfdhcp's report: the figures of DISCOVER-OFFER come before those of REQUEST-ACK.
-func parse(out string) (one, error) {
-	rate := ratePattern.FindStringSubmatch(out)
+// parse reads perfdhcp's report: the figures of DISCOVER-OFFER come before those of REQUEST-ACK. Its own rate
+// counts the wait for the last answers as time of the test; ours does not.
+func parse(out string, period time.Duration) (one, error) {
+	got := gotPattern.FindAllStringSubmatch(out, -1)
 	drops := dropsPattern.FindAllStringSubmatch(out, -1)
 	delay := delayPattern.FindAllStringSubmatch(out, -1)
 	o := one{offer: "-", ack: "-", offerDrops: 100, ackDrops: 100}
-	if rate == nil {
-		return o, fmt.Errorf("perfdhcp: no rate in its report:\n%s", out)
+	if len(got) != 2 {
+		return o, fmt.Errorf("perfdhcp: no figures of both exchanges in its report:\n%s", out)
 	}
-	r, err := strconv.ParseFloat(rate[1], 64)
+	acks, err := strconv.Atoi(got[1][1])
 	if err != nil {
-		return o, fmt.Errorf("perfdhcp: rate %q: %w", rate[1], err)
+		return o, fmt.Errorf("perfdhcp: received packets %q: %w", got[1][1], err)
 	}
-	o.completed = int(r)
+	o.completed = int(float64(acks) / period.Seconds())
 	for i, to := range []*float64{&o.offerDrops, &o.ackDrops} {
 		if i < len(drops) {
 			if *to, err = strconv.ParseFloat(drops[i][1], 64); err != nil {
