@@ -1,0 +1,139 @@
+package listen
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"port67/server/dhcp4"
+	"port67/server/wire4"
+)
+
+// queueMax is how many datagrams wait when ExchangesMax exchanges are going on.
+const queueMax = 1024
+
+// urgency is how much it matters that a datagram is served: the lowest is shed first.
+type urgency int
+
+// A client that renews stands to lose an address that it uses; one that requests has come half of its way;
+// one that discovers will discover again.
+const (
+	discovers urgency = iota
+	requests
+	renews
+	urgencies
+)
+
+// urgencyOf returns the urgency of a datagram, without reading more of it than its message type.
+func urgencyOf(payload []byte) urgency {
+	kind, bound := wire4.Peek(payload)
+	switch {
+	case kind == dhcp4.Request && bound:
+		return renews
+	case kind == dhcp4.Request || kind == dhcp4.Release || kind == dhcp4.Decline:
+		return requests
+	}
+	return discovers
+}
+
+// gate bounds how many exchanges go on at once, and holds a few that wait for their turn.
+type gate struct {
+	mu         sync.Mutex
+	running    int
+	runningMax int
+	queued     int
+	queue      [urgencies][]*packet // the oldest first
+}
+
+// enter says whether p may be served at once. Otherwise p waits, and shed is what had to go for it: the
+// oldest of the least urgent, whose client has waited longest and will soon send again. That may be p itself.
+func (g *gate) enter(p *packet) (now bool, shed *packet) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.running < g.runningMax {
+		g.running++
+		return true, nil
+	}
+	u := urgencyOf(p.in.Payload)
+	if g.queued == queueMax {
+		least := urgency(0)
+		for len(g.queue[least]) == 0 {
+			least++
+		}
+		if u < least {
+			return false, p
+		}
+		shed = g.pop(least)
+	}
+	g.queue[u] = append(g.queue[u], p)
+	g.queued++
+	return false, shed
+}
+
+// next returns what should be served by a worker that has done its work, the most urgent first and of equals
+// the oldest, or nil: then the worker's place is free again.
+func (g *gate) next() *packet {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for u := urgencies - 1; u >= 0; u-- {
+		if len(g.queue[u]) > 0 {
+			return g.pop(u)
+		}
+	}
+	g.running--
+	return nil
+}
+
+func (g *gate) pop(u urgency) *packet {
+	p := g.queue[u][0]
+	g.queue[u][0] = nil
+	g.queue[u] = g.queue[u][1:]
+	g.queued--
+	return p
+}
+
+// admit has p served by a goroutine of its own if there may be one more, else lets it wait or sheds.
+func (l *Listener) admit(ctx context.Context, p *packet) {
+	now, shed := l.gate.enter(p)
+	if now {
+		l.workers.Go(func() { l.work(ctx, p) })
+	}
+	if shed != nil {
+		l.opt.Observer.Dropped(DropShed)
+		l.buffers.Put(shed)
+	}
+}
+
+// work serves p and then whatever waits.
+func (l *Listener) work(ctx context.Context, p *packet) {
+	for ; p != nil; p = l.gate.next() {
+		if l.exchange(ctx, p) {
+			l.buffers.Put(p)
+		}
+	}
+}
+
+// exchange serves p. A panic costs p and nothing else: it is counted, and logged with the octets that caused
+// it, at most once a second (safety.md §8). It returns false if p's buffer might still be in use.
+func (l *Listener) exchange(ctx context.Context, p *packet) (done bool) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		done = false
+		l.opt.Observer.Dropped(DropPanic)
+		second := time.Now().Unix()
+		if last := l.panicsLogged.Load(); last == second || !l.panicsLogged.CompareAndSwap(last, second) {
+			return
+		}
+		l.opt.Log.Error("panic while serving a datagram, which was dropped: please report it with these octets",
+			"panic", fmt.Sprint(cause), "interface", p.in.Ingress.Interface, "from", p.in.Ingress.Src,
+			"payload", hex.EncodeToString(p.b[:p.n]), "stack", string(debug.Stack()))
+	}()
+	l.opt.Serve(ctx, p.in)
+	return true
+}

@@ -1,0 +1,270 @@
+package listen
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/vishvananda/netlink"
+
+	"port67/server"
+	"port67/server/dhcp4"
+)
+
+func TestListener_V4_001_BroadcastAndIngress(t *testing.T) {
+	w := newWorld(t)
+	_, calls := w.listener(Options{})
+	sent := w.discover(7)
+	w.send(w.raw, sent)
+	got := next(t, calls, "a DISCOVER")
+
+	if !bytes.Equal(got.payload, sent[headersLen:]) {
+		t.Errorf("payload = % x\nwant % x", got.payload, sent[headersLen:])
+	}
+	want := dhcp4.Ingress{
+		IfIndex: w.srv0, Interface: "srv0",
+		Src: netip.MustParseAddrPort("0.0.0.0:68"), Dst: netip.MustParseAddr("255.255.255.255"),
+		Local:    netip.MustParseAddr("10.67.0.2"),
+		Prefixes: []netip.Prefix{netip.MustParsePrefix("10.67.0.2/24"), netip.MustParsePrefix("10.67.0.3/24")},
+	}
+	if diff := cmp.Diff(want, got.in.Ingress, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{})); diff != "" {
+		t.Errorf("ingress (-want +got):\n%s", diff)
+	}
+	if got.in.Heard.IsZero() {
+		t.Error("the time of receipt is missing")
+	}
+}
+
+func TestListener_V4_001_UnicastTellsDestination(t *testing.T) {
+	w := newWorld(t)
+	_, calls := w.listener(Options{})
+	to := netip.MustParseAddrPort("10.67.0.3:67")
+	if _, err := w.conn.WriteToUDPAddrPort(w.discover(1)[headersLen:], to); err != nil {
+		t.Fatal(err)
+	}
+	got := next(t, calls, "a unicast").in.Ingress
+	if got.Dst != to.Addr() || got.Src != netip.MustParseAddrPort("10.67.0.100:68") || got.Interface != "srv0" {
+		t.Errorf("ingress = %+v, want from 10.67.0.100:68 to 10.67.0.3 by srv0", got)
+	}
+}
+
+func TestListener_V4_018_ChecksumZeroIsNone(t *testing.T) {
+	w := newWorld(t)
+	_, calls := w.listener(Options{})
+	wrong, none := w.discover(1), w.discover(2)
+	binary.BigEndian.PutUint16(wrong[40:], binary.BigEndian.Uint16(wrong[40:])+1)
+	binary.BigEndian.PutUint16(none[40:], 0)
+	w.send(w.raw, wrong) // V4-019: the kernel drops it.
+	w.send(w.raw, none)
+	if got := next(t, calls, "a DISCOVER without a checksum"); got.payload[7] != 2 {
+		t.Errorf("xid = %d, want that of the datagram without a checksum, 2", got.payload[7])
+	}
+}
+
+func TestListener_OtherInterfaceIsNotServed(t *testing.T) {
+	w := newWorld(t)
+	w.pair("srv1", "cli1")
+	w.address("srv1", "10.68.0.2/24")
+	count := newTally()
+	l, calls := w.listener(Options{Interfaces: []string{"srv0"}, Observer: count})
+	var other *os.File
+	w.inClient(func() {
+		index, _ := w.linkOf("cli1")
+		other = w.openFrames(index)
+	})
+	defer other.Close()
+	w.send(other, w.discover(1))
+	if got := next(t, count.told, "a drop"); got != DropNotServed {
+		t.Errorf("dropped for %q, want %q", got, DropNotServed)
+	}
+	w.send(w.raw, w.discover(2))
+	if got := next(t, calls, "a DISCOVER"); got.payload[7] != 2 {
+		t.Errorf("xid = %d, want 2 from the interface that is served", got.payload[7])
+	}
+	want := []netip.Addr{netip.MustParseAddr("10.67.0.2"), netip.MustParseAddr("10.67.0.3")}
+	if got := l.Addresses(); !slices.Equal(got, want) {
+		t.Errorf("Addresses = %v, want %v", got, want)
+	}
+}
+
+func TestOpen_PortInUse(t *testing.T) {
+	w := newWorld(t)
+	w.listener(Options{})
+	_, err := Open(Options{})
+	if err == nil {
+		t.Fatal("second Open succeeded")
+	}
+	for _, part := range []string{"UDP port 67 is in use by listen.test (pid ", "stop it", "ss -lunp"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q does not say %q", err, part)
+		}
+	}
+}
+
+func TestOpen_UnknownInterface(t *testing.T) {
+	w := newWorld(t)
+	w.pair("srv1", "cli1")
+	_, err := Open(Options{Interfaces: []string{"srv0", "eth7"}})
+	if err == nil || !strings.Contains(err.Error(), `interface "eth7": not there; there are srv0, srv1`) {
+		t.Errorf("error = %v, want one that names eth7 and lists srv0 and srv1", err)
+	}
+}
+
+func TestListener_InterfaceThatComesLater(t *testing.T) {
+	w := newWorld(t)
+	l, calls := w.listener(Options{})
+	w.pair("srv1", "cli1")
+	w.address("srv1", "10.68.0.2/24")
+	added := netip.MustParseAddr("10.68.0.2")
+	for !slices.Contains(l.Addresses(), added) {
+		next(t, l.Changed(), "the news of "+added.String())
+	}
+	var other *os.File
+	w.inClient(func() {
+		index, _ := w.linkOf("cli1")
+		other = w.openFrames(index)
+	})
+	defer other.Close()
+	w.send(other, w.discover(1))
+	if got := next(t, calls, "a DISCOVER on srv1").in.Ingress; got.Interface != "srv1" || got.Local != added {
+		t.Errorf("ingress = %+v, want srv1 with 10.68.0.2", got)
+	}
+
+	srv1, err := netlink.LinkByName("srv1")
+	w.must(err)
+	w.must(netlink.LinkDel(srv1))
+	for slices.Contains(l.Addresses(), added) {
+		next(t, l.Changed(), "the news that srv1 is gone")
+	}
+}
+
+func TestListener_PanicCostsOneDatagram(t *testing.T) {
+	w := newWorld(t)
+	count := newTally()
+	served := make(chan byte, 1)
+	var log lockedBuffer
+	w.listener(Options{
+		Observer: count,
+		Log:      slog.New(slog.NewTextHandler(&log, nil)),
+		Serve: func(_ context.Context, d server.Datagram) server.Outcome {
+			if d.Payload[7] == 1 {
+				panic("poison")
+			}
+			served <- d.Payload[7]
+			return 0
+		},
+	})
+	w.send(w.raw, w.discover(1))
+	if got := next(t, count.told, "a drop"); got != DropPanic {
+		t.Errorf("dropped for %q, want %q", got, DropPanic)
+	}
+	w.send(w.raw, w.discover(2))
+	if got := next(t, served, "the next DISCOVER"); got != 2 {
+		t.Errorf("xid = %d, want 2", got)
+	}
+	if text := log.String(); !strings.Contains(text, "poison") || !strings.Contains(text, "63825363350101ff") {
+		t.Errorf("log has not the panic and its octets:\n%s", text)
+	}
+}
+
+func TestListener_RunWaitsForExchanges(t *testing.T) {
+	w := newWorld(t)
+	entered, release := make(chan struct{}), make(chan struct{})
+	var l *Listener
+	var sent atomic.Bool
+	l, err := Open(Options{Serve: func(ctx context.Context, _ server.Datagram) server.Outcome {
+		close(entered)
+		<-release
+		err := l.Send4(ctx, make([]byte, 300), dhcp4.Dest{Kind: dhcp4.DestBroadcast, Port: 68, IfIndex: w.srv0})
+		sent.Store(err == nil)
+		return 0
+	}})
+	w.must(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	w.send(w.raw, w.discover(1))
+	next(t, entered, "the exchange")
+	cancel()
+	select {
+	case err := <-ended:
+		t.Errorf("Run returned %v before the exchange had ended", err)
+	default:
+	}
+	close(release)
+	if err := next(t, ended, "the end of Run"); err != nil || !sent.Load() {
+		t.Errorf("Run: %v, reply sent while stopping: %v; want none, true", err, sent.Load())
+	}
+}
+
+func TestListener_AtMostExchangesMax(t *testing.T) {
+	w := newWorld(t)
+	release := make(chan struct{})
+	var mu sync.Mutex
+	running, most := 0, 0
+	done := make(chan struct{}, 8)
+	w.listener(Options{
+		ExchangesMax: 2,
+		Serve: func(context.Context, server.Datagram) server.Outcome {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			mu.Unlock()
+			<-release
+			mu.Lock()
+			running--
+			mu.Unlock()
+			done <- struct{}{}
+			return 0
+		},
+	})
+	for i := range byte(5) {
+		w.send(w.raw, w.discover(i))
+	}
+	close(release)
+	for range 5 {
+		next(t, done, "an exchange that had to wait")
+	}
+	if most > 2 {
+		t.Errorf("exchanges at a time = %d, want at most 2", most)
+	}
+}
+
+func TestListener_CountsOverflow(t *testing.T) {
+	count := newTally()
+	l := &Listener{opt: Options{Observer: count}}
+	for _, total := range []uint32{3, 3, 10, 0xffffffff, 4} {
+		l.countOverflow(total)
+	}
+	if got := count.overflowed; got != 4 { // 0xffffffff + 5, in 32 bits
+		t.Errorf("overflowed = %d, want 4", got)
+	}
+}
+
+// lockedBuffer is a bytes.Buffer for a logger and its reader.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,191 @@
+package listen
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"port67/server"
+	"port67/server/dhcp4"
+)
+
+const (
+	// receiveBuffer is how many octets of datagrams the kernel keeps for us: a burst of some 10,000 requests.
+	receiveBuffer = 8 << 20
+	// payloadMax is the longest request that is read: larger than any real one, and a bound on what an
+	// attacker can make us chew.
+	payloadMax = 4096
+	// readErrorsMax is how many errors in a row the reader bears before it gives up.
+	readErrorsMax = 100
+)
+
+// packet is a datagram in a buffer that is used again.
+type packet struct {
+	n  int
+	in server.Datagram
+	b  [payloadMax]byte
+}
+
+// openUDP4 opens the socket for requests. It is bound to no address, or it would not hear broadcasts; it
+// shares its port with nobody, so that a second server on this machine is an error and not a riddle.
+func openUDP4(port uint16) (*net.UDPConn, error) {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if refused := c.Control(func(fd uintptr) { err = setOptions(int(fd)) }); refused != nil {
+			return refused
+		}
+		return err
+	}}
+	at := netip.AddrPortFrom(netip.IPv4Unspecified(), port).String()
+	conn, err := config.ListenPacket(context.Background(), "udp4", at)
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return nil, fmt.Errorf("UDP port %d is in use by %s: stop it; see ss -lunp 'sport = :%d'",
+			port, portHolder(port), port)
+	case errors.Is(err, unix.EACCES):
+		return nil, fmt.Errorf("UDP port %d: not permitted; run as root or with CAP_NET_BIND_SERVICE", port)
+	case err != nil:
+		return nil, trouble(fmt.Sprintf("UDP port %d", port), err)
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+// setOptions makes the kernel tell with each datagram on which interface, at which address and when it came
+// in, and how many it had to throw away.
+func setOptions(fd int) error {
+	for _, o := range []struct {
+		name         string
+		level, which int
+	}{
+		{"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST},
+		{"IP_PKTINFO", unix.IPPROTO_IP, unix.IP_PKTINFO},
+		{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS},
+		{"SO_RXQ_OVFL", unix.SOL_SOCKET, unix.SO_RXQ_OVFL},
+	} {
+		if err := unix.SetsockoptInt(fd, o.level, o.which, 1); err != nil {
+			return trouble("socket option "+o.name, err)
+		}
+	}
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) == nil {
+		return nil
+	}
+	// Without CAP_NET_ADMIN the kernel gives what net.core.rmem_max allows.
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer); err != nil {
+		return trouble("socket option SO_RCVBUF", err)
+	}
+	return nil
+}
+
+// read reads datagrams until ctx ends and hands them to workers, whose context is serve.
+func (l *Listener) read(ctx, serve context.Context) error {
+	control := make([]byte, 256)
+	for errorsInRow := 0; ; {
+		p := l.buffers.Get().(*packet)
+		n, nControl, flags, src, err := l.conn.ReadMsgUDPAddrPort(p.b[:], control)
+		if err != nil {
+			l.buffers.Put(p)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if errorsInRow++; errorsInRow > readErrorsMax || errors.Is(err, net.ErrClosed) {
+				return trouble("reading requests", err)
+			}
+			l.opt.Observer.Dropped(DropReadError)
+			continue
+		}
+		errorsInRow = 0
+		p.n = n
+		if why := l.describe(p, control[:nControl], flags, src); why != "" {
+			l.opt.Observer.Dropped(why)
+			l.buffers.Put(p)
+			continue
+		}
+		l.admit(serve, p)
+	}
+}
+
+// describe fills in how p reached us, and returns why it must be dropped, or nothing.
+func (l *Listener) describe(p *packet, control []byte, flags int, src netip.AddrPort) (drop string) {
+	arrival := l.readControl(control)
+	if flags&unix.MSG_TRUNC != 0 {
+		return DropTooLong
+	}
+	ingress, ok := l.links.now().byIndex[arrival.ifIndex]
+	if !ok || !ingress.served {
+		return DropNotServed
+	}
+	p.in = server.Datagram{
+		Payload: p.b[:p.n],
+		Heard:   arrival.at,
+		Ingress: dhcp4.Ingress{
+			IfIndex:   ingress.index,
+			Interface: ingress.name,
+			Src:       netip.AddrPortFrom(src.Addr().Unmap(), src.Port()),
+			Dst:       arrival.dst,
+			Local:     ingress.local,
+			Prefixes:  ingress.prefixes,
+		},
+	}
+	return ""
+}
+
+// arrival is what the kernel tells about a datagram beside its octets.
+type arrival struct {
+	ifIndex int
+	dst     netip.Addr
+	at      time.Time
+}
+
+// readControl reads the control messages of one datagram. The time of receipt is the kernel's; should it be
+// missing, it is now.
+func (l *Listener) readControl(b []byte) (a arrival) {
+	for len(b) > 0 {
+		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
+		if err != nil {
+			break
+		}
+		b = rest
+		switch {
+		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= 12:
+			// struct in_pktinfo: interface, local address, destination in the header.
+			a.ifIndex = int(int32(binary.NativeEndian.Uint32(data)))
+			a.dst = netip.AddrFrom4([4]byte(data[8:12]))
+		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS && len(data) == 16:
+			a.at = time.Unix(int64(binary.NativeEndian.Uint64(data)), int64(binary.NativeEndian.Uint64(data[8:])))
+		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS && len(data) == 8:
+			a.at = time.Unix(int64(int32(binary.NativeEndian.Uint32(data))), int64(binary.NativeEndian.Uint32(data[4:])))
+		case h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
+			l.countOverflow(binary.NativeEndian.Uint32(data))
+		}
+	}
+	if a.at.IsZero() {
+		a.at = time.Now()
+	}
+	return a
+}
+
+// countOverflow takes the kernel's count of datagrams lost since the socket was opened; it wraps.
+func (l *Listener) countOverflow(total uint32) {
+	if lost := total - l.overflows; lost != 0 {
+		l.overflows = total
+		l.opt.Observer.Overflowed(lost)
+	}
+}
+
+// openRaw opens the socket for frames to clients that cannot be reached by IP yet. It hears nothing
+// (protocol 0) and serves all interfaces, one of which each frame names.
+func openRaw() (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, trouble("packet socket", err)
+	}
+	return os.NewFile(uintptr(fd), "packet"), nil
+}
