@@ -1,7 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"port67/storage/lease"
 )
@@ -11,6 +14,14 @@ import (
 type Compiled struct {
 	Config *Config
 	Links  []*Link // by name
+
+	// Global is what holds outside all subnets.
+	Global *Effective
+	// Booking, Renewals, Decline and Probe are those of Config with nothing unset.
+	Booking  Booking
+	Renewals RenewalMode
+	Decline  Decline
+	Probe    Probe
 
 	bySubnet      []*CompiledSubnet // by prefix; prefixes do not overlap
 	byLink        map[string]*Link
@@ -27,95 +38,169 @@ type Link struct {
 // CompiledSubnet is a subnet with its effective settings.
 type CompiledSubnet struct {
 	*Subnet
-	Link      *Link
-	Effective Effective
-	Pools     []*CompiledPool // in the order of the file, exclusions and reserved addresses cut out
-	byKey     map[lease.Key]*CompiledReservation
-	byAddr    map[netip.Addr]*CompiledReservation
+	// Allocation is that of Subnet with nothing unset.
+	Allocation Allocation
+	Link       *Link
+	Effective  *Effective
+	Pools      []*CompiledPool // in the order of the file, exclusions and reserved addresses cut out
+	Reserved   []*CompiledReservation
+
+	byRange []poolRange // by ascending address
+	byKey   map[lease.Key]*CompiledReservation
+	byAddr  map[netip.Addr]*CompiledReservation
+}
+
+type poolRange struct {
+	lease.Range
+	pool *CompiledPool
 }
 
 // CompiledPool is a pool with its effective settings.
 type CompiledPool struct {
 	*Pool
 	Subnet    *CompiledSubnet
-	Effective Effective
+	Effective *Effective
 	// Ranges is the pool without exclusions and reserved addresses, ascending.
 	Ranges []lease.Range
+
+	size          uint64
+	only, without []string
 }
 
 // CompiledReservation is a reservation with the Keys of its identifiers, hardware address first.
 type CompiledReservation struct {
 	*Reservation
-	Subnet    *CompiledSubnet
-	Keys      []lease.Key
-	Effective Effective
+	Subnet *CompiledSubnet
+	Keys   []lease.Key
+	// Effective is what holds for the client, if no class and no pool has a say.
+	Effective *Effective
 }
 
-// Effective is Settings with nothing unset: what holds at one level after inheritance.
-type Effective struct {
-	LeaseDefault, LeaseMin, LeaseMax lease.Seconds
-	T1, T2                           Permille
-	Authoritative                    bool
-	EchoClientID                     bool
-	AlwaysBroadcast                  bool
-	NextServer                       netip.Addr
-	ServerName                       string
-	BootFile                         string
-	// Options has every configured option once, by ascending code; the innermost level won.
-	Options    []Option
-	AlwaysSend [256]bool
-	NeverSend  [256]bool
+// Compile returns c with everything inherited and indexed, or what is wrong with it. It keeps c, which the
+// caller changes no more.
+func Compile(c *Config) (*Compiled, []Problem) {
+	if problems := c.Validate(); len(problems) > 0 {
+		return nil, problems
+	}
+	return compile(c), nil
 }
 
-// Link returns the link of that name.
-func (c *Compiled) Link(name string) (*Link, bool) { l, ok := c.byLink[name]; return l, ok }
-
-// SubnetOf returns the subnet in whose prefix a lies.
-func (c *Compiled) SubnetOf(a netip.Addr) (*CompiledSubnet, bool) { return nil, false }
-
-// ServiceAddress returns the subnet that has a as its service address.
-func (c *Compiled) ServiceAddress(a netip.Addr) (*CompiledSubnet, bool) {
-	s, ok := c.byServiceAddr[a]
-	return s, ok
-}
-
-// ReservationFor returns the reservation of the client with Key k, or with hardware address hw, in s. A client
-// with both a client identifier and a hardware address is looked up by both: the caller passes every Key it has.
-func (s *CompiledSubnet) ReservationFor(keys ...lease.Key) (*CompiledReservation, bool) {
-	for _, k := range keys {
-		if r, ok := s.byKey[k]; ok {
-			return r, true
+// compile is Compile for a Config that is known to be valid.
+func compile(c *Config) *Compiled {
+	out := &Compiled{
+		Config:        c,
+		Global:        defaultSettings().under(&c.Settings),
+		Booking:       c.Booking.withDefaults(),
+		Renewals:      c.Renewals.withDefault(),
+		Decline:       c.Decline.withDefaults(),
+		Probe:         c.Probe.withDefaults(),
+		byLink:        make(map[string]*Link),
+		byServiceAddr: make(map[netip.Addr]*CompiledSubnet),
+	}
+	networkOf := make(map[netip.Prefix]*SharedNetwork)
+	for i := range c.SharedNetworks {
+		for _, p := range c.SharedNetworks[i].Subnets {
+			networkOf[p] = &c.SharedNetworks[i]
 		}
 	}
-	return nil, false
+	outerOf := make(map[*SharedNetwork]*Effective)
+	for i := range c.Subnets {
+		sub := &c.Subnets[i]
+		name, outer := sub.Prefix.String(), out.Global
+		if n := networkOf[sub.Prefix]; n != nil {
+			if outerOf[n] == nil {
+				outerOf[n] = out.Global.under(&n.Settings)
+			}
+			name, outer = n.Name, outerOf[n]
+		}
+		out.add(sub, out.link(name), outer)
+	}
+	slices.SortFunc(out.Links, func(a, b *Link) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out.bySubnet, func(a, b *CompiledSubnet) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	return out
 }
 
-// ReservationAt returns the reservation of address a in s.
-func (s *CompiledSubnet) ReservationAt(a netip.Addr) (*CompiledReservation, bool) {
-	r, ok := s.byAddr[a]
-	return r, ok
+// link returns the link of that name and makes it if need be.
+func (c *Compiled) link(name string) *Link {
+	l := c.byLink[name]
+	if l == nil {
+		l = &Link{Name: name}
+		c.byLink[name] = l
+		c.Links = append(c.Links, l)
+	}
+	return l
 }
 
-// PoolOf returns the pool of s in which a lies, exclusions and reserved addresses cut out.
-func (s *CompiledSubnet) PoolOf(a netip.Addr) (*CompiledPool, bool) { return nil, false }
-
-// Open says whether a client of these classes may use the pool.
-func (p *CompiledPool) Open(classes []string) bool { return true }
-
-// Problem is one thing that is wrong with a Config, with its path as in subnets[0].pools[1].range.
-type Problem struct {
-	Path string
-	Text string // what was found, what is allowed; reads on after "PATH: "
+// add compiles sub, whose settings stand under outer, into c.
+func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
+	s := &CompiledSubnet{
+		Subnet:     sub,
+		Allocation: sub.Allocation.withDefault(),
+		Link:       link,
+		Effective:  outer.under(&sub.Settings),
+		byKey:      make(map[lease.Key]*CompiledReservation),
+		byAddr:     make(map[netip.Addr]*CompiledReservation),
+	}
+	link.Subnets = append(link.Subnets, s)
+	c.bySubnet = append(c.bySubnet, s)
+	if sub.ServiceAddress.IsValid() {
+		c.byServiceAddr[sub.ServiceAddress] = s
+	}
+	holes := slices.Clone(sub.Exclude)
+	for i := range sub.Reservations {
+		r := &sub.Reservations[i]
+		compiled := &CompiledReservation{
+			Reservation: r, Subnet: s, Keys: r.Keys(), Effective: s.Effective.under(&r.Settings),
+		}
+		s.Reserved = append(s.Reserved, compiled)
+		for _, k := range compiled.Keys {
+			s.byKey[k] = compiled
+		}
+		if r.Address.IsValid() {
+			s.byAddr[r.Address] = compiled
+			holes = append(holes, AddrRange{r.Address, r.Address})
+		}
+	}
+	for i := range sub.Pools {
+		s.addPool(&sub.Pools[i], holes)
+	}
+	slices.SortFunc(s.byRange, func(a, b poolRange) int { return a.First.Compare(b.First) })
 }
 
-// Validate returns everything that is wrong with c, in the order of the file, or nothing. It looks at c alone.
-func (c *Config) Validate() []Problem { return nil }
+func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) {
+	compiled := &CompiledPool{
+		Pool: p, Subnet: s, Effective: s.Effective.under(&p.Settings), Ranges: p.Range.cut(holes),
+	}
+	for _, name := range p.Classes {
+		if excluded, ok := strings.CutPrefix(name, notPrefix); ok {
+			compiled.without = append(compiled.without, excluded)
+		} else {
+			compiled.only = append(compiled.only, name)
+		}
+	}
+	for _, r := range compiled.Ranges {
+		compiled.size += AddrRange(r).size()
+		s.byRange = append(s.byRange, poolRange{r, compiled})
+	}
+	s.Pools = append(s.Pools, compiled)
+}
 
-// Compile returns c with everything inherited and indexed, or what is wrong with it.
-func Compile(c *Config) (*Compiled, []Problem) { return &Compiled{Config: c}, nil }
+// Keys returns the Keys of the identifiers of r, hardware address first. All of them are one client.
+func (r *Reservation) Keys() []lease.Key {
+	var keys []lease.Key
+	if len(r.Hardware) > 0 {
+		keys = append(keys, lease.HardwareKey(htypeEthernet, r.Hardware))
+	}
+	if len(r.ClientID) > 0 {
+		keys = append(keys, lease.ClientIDKey(r.ClientID))
+	}
+	return keys
+}
 
-// Marshal returns c as it stands in log and snapshots: JSON, the same octets for the same Config.
-func (c *Config) Marshal() ([]byte, error) { return nil, nil }
+// htypeEthernet is the hardware type of the addresses in reservations (RFC 1700, ARP parameters).
+const htypeEthernet = 1
 
-// Unmarshal reads what Marshal wrote. It refuses fields that it does not know.
-func Unmarshal(b []byte) (*Config, error) { return nil, nil }
+// comparePrefixes orders prefixes by address, the wider one first.
+func comparePrefixes(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}

@@ -2,6 +2,9 @@
 // Config is a value: it is validated whole, replicated whole and never changed in place. Compile turns it
 // into the form that packets are answered from.
 //
+// Read config.go, compiled.go and inherit.go in this order; validate.go says what is refused. Marshal uses
+// encoding/json, the one exception to the list of imports of a pure package: it depends on its input alone.
+//
 // This package is pure.
 package config
 
@@ -15,10 +18,10 @@ import (
 // It goes into log and snapshots as JSON (Marshal, Unmarshal); field names there are never reused.
 type Config struct {
 	Settings
-	Booking           Booking            `json:"booking"`
+	Booking           Booking            `json:"booking,omitzero"`
 	Renewals          RenewalMode        `json:"renewals,omitempty"`
-	Decline           Decline            `json:"decline"`
-	Probe             Probe              `json:"probe"`
+	Decline           Decline            `json:"decline,omitzero"`
+	Probe             Probe              `json:"probe,omitzero"`
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
 	Classes           []Class            `json:"classes,omitempty"`
 	SharedNetworks    []SharedNetwork    `json:"shared_networks,omitempty"`
@@ -28,7 +31,7 @@ type Config struct {
 // Settings are what can be said at every level: global, shared network, subnet, pool, class, reservation. A
 // nil or zero field is unset and inherits from the level above.
 type Settings struct {
-	Lease         LeaseTimes `json:"lease"`
+	Lease         LeaseTimes `json:"lease,omitzero"`
 	T1            *Permille  `json:"t1,omitempty"`
 	T2            *Permille  `json:"t2,omitempty"`
 	Authoritative *bool      `json:"authoritative,omitempty"`
@@ -54,12 +57,14 @@ type LeaseTimes struct {
 type Permille uint32
 
 // Booking says how far beyond the lease time told to a client the log promises its address (k), and how long
-// the address rests after that (grace). FactorPercent is 100 k.
+// the address rests after that (grace). FactorPercent is 100 k. A zero field is unset: Compiled.Booking has
+// the default in its place.
 type Booking struct {
-	FactorPercent uint32        `json:"factor_percent"`
-	Grace         lease.Seconds `json:"grace"`
-	GracePermille Permille      `json:"grace_permille"` // of the span booked
-	Pause         lease.Seconds `json:"pause"`          // allowance for machines whose clocks stand still
+	FactorPercent uint32        `json:"factor_percent,omitempty"`
+	Grace         lease.Seconds `json:"grace,omitempty"`
+	GracePermille Permille      `json:"grace_permille,omitempty"` // of the span booked
+	// Pause is the allowance for machines whose clocks stand still.
+	Pause lease.Seconds `json:"pause,omitempty"`
 }
 
 // RenewalMode says whether a renewal inside its booking waits for the log.
@@ -71,9 +76,9 @@ const (
 	RenewalsCommitted RenewalMode = "committed"
 )
 
-// Decline says for how long a declined address is out of service (RFC 2131 §4.3.3).
+// Decline says for how long a declined address is out of service (RFC 2131 §4.3.3). Zero is unset.
 type Decline struct {
-	Quarantine lease.Seconds `json:"quarantine"`
+	Quarantine lease.Seconds `json:"quarantine,omitempty"`
 }
 
 // Probe says whether an address is probed before it is first offered (RFC 2131 §2.2).

@@ -1,0 +1,79 @@
+package config
+
+import "port67/storage/lease"
+
+// defaultSettings is what holds where nothing is configured.
+//
+//	lease      1 h, between 5 min and 24 h: short enough that an address comes back within the day, long
+//	           enough that renewals are rare; option 51 is clamped to the bounds (RFC 2131 §4.3.1)
+//	T1, T2     one half and seven eighths of the lease time (RFC 2131 §4.4.5)
+//	authoritative     a roaming client is told at once that its old address is wrong (RFC 2131 §4.3.2)
+//	echo of option 61 RFC 6842 §3
+func defaultSettings() *Effective {
+	return &Effective{
+		LeaseDefault:  3600,
+		LeaseMin:      300,
+		LeaseMax:      86400,
+		T1:            500,
+		T2:            875,
+		Authoritative: true,
+		EchoClientID:  true,
+	}
+}
+
+// The defaults of what can only be said globally. The factor lets two renewals in a row be answered from one
+// booking; the grace is twice the greatest clock error allowed (1 % in all) and two minutes for clients that
+// count from the ACK instead of from their request; the pause is how long a machine may stand still unseen.
+const (
+	defaultFactorPercent               = 200
+	defaultGrace         lease.Seconds = 120
+	defaultGracePermille Permille      = 10
+	defaultPause         lease.Seconds = 60
+	defaultQuarantine    lease.Seconds = 86400
+	defaultProbeMillis                 = 200
+)
+
+// withDefaults returns b with nothing unset.
+func (b Booking) withDefaults() Booking {
+	if b.FactorPercent == 0 {
+		b.FactorPercent = defaultFactorPercent
+	}
+	if b.Grace == 0 {
+		b.Grace = defaultGrace
+	}
+	if b.GracePermille == 0 {
+		b.GracePermille = defaultGracePermille
+	}
+	if b.Pause == 0 {
+		b.Pause = defaultPause
+	}
+	return b
+}
+
+func (d Decline) withDefaults() Decline {
+	if d.Quarantine == 0 {
+		d.Quarantine = defaultQuarantine
+	}
+	return d
+}
+
+func (p Probe) withDefaults() Probe {
+	if p.TimeoutMillis == 0 {
+		p.TimeoutMillis = defaultProbeMillis
+	}
+	return p
+}
+
+func (m RenewalMode) withDefault() RenewalMode {
+	if m == "" {
+		return RenewalsLocal
+	}
+	return m
+}
+
+func (a Allocation) withDefault() Allocation {
+	if a == "" {
+		return AllocationSpread
+	}
+	return a
+}

@@ -1,0 +1,151 @@
+package config
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"port67/storage/lease"
+)
+
+// Effective is Settings with nothing unset: what holds at one level after inheritance. It is shared and never
+// changed after Compile.
+type Effective struct {
+	LeaseDefault, LeaseMin, LeaseMax lease.Seconds
+	T1, T2                           Permille
+	Authoritative                    bool
+	EchoClientID                     bool
+	AlwaysBroadcast                  bool
+	NextServer                       netip.Addr
+	ServerName                       string
+	BootFile                         string
+	// Options has every configured option once, by ascending code; the innermost level won.
+	Options    []Option
+	AlwaysSend [256]bool
+	NeverSend  [256]bool
+}
+
+// Option returns the value of an option as it stands on the wire. The caller does not change it.
+func (e *Effective) Option(code uint8) ([]byte, bool) {
+	i, ok := slices.BinarySearchFunc(e.Options, code, byCode)
+	if !ok {
+		return nil, false
+	}
+	return e.Options[i].Data, true
+}
+
+// EffectiveFor returns what holds for a client of these classes that is served from pool or by reservation
+// res in sub (V4-064): the reservation overrules the classes, these the pool, the subnet, the shared network
+// and the global settings. Where two classes disagree, the one that stands first in the file wins. Any
+// argument may be nil; without sub the global settings hold.
+//
+// The result is shared: the caller does not change it. Without classes that have settings it costs no
+// allocation, unless both pool and reservation have settings of their own.
+func (c *Compiled) EffectiveFor(sub *CompiledSubnet, pool *CompiledPool, res *CompiledReservation,
+	classes []string,
+) *Effective {
+	outer := c.Global
+	if sub != nil {
+		outer = sub.Effective
+	}
+	if pool != nil {
+		outer = pool.Effective
+	}
+	inClasses := c.settingsOf(classes)
+	switch {
+	case len(inClasses) > 0:
+		for _, s := range slices.Backward(inClasses) {
+			outer = outer.under(s)
+		}
+	case res == nil:
+		return outer
+	case pool == nil || pool.Effective == pool.Subnet.Effective:
+		return res.Effective
+	}
+	if res != nil {
+		outer = outer.under(&res.Settings)
+	}
+	return outer
+}
+
+// settingsOf returns the settings of those classes that have any, in the order of the file.
+func (c *Compiled) settingsOf(classes []string) []*Settings {
+	if len(c.Config.Classes) == 0 || len(classes) == 0 {
+		return nil
+	}
+	var out []*Settings
+	for i := range c.Config.Classes {
+		class := &c.Config.Classes[i]
+		if slices.Contains(classes, class.Name) && !class.Settings.empty() {
+			out = append(out, &class.Settings)
+		}
+	}
+	return out
+}
+
+// empty says whether nothing is set in s.
+func (s *Settings) empty() bool {
+	return s.Lease == LeaseTimes{} && s.T1 == nil && s.T2 == nil && s.Authoritative == nil &&
+		s.EchoClientID == nil && !s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
+		len(s.Options) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0 && s.AlwaysBroadcast == nil
+}
+
+// under returns what holds one level below e, where s is set. It returns e itself if s is empty.
+func (e *Effective) under(s *Settings) *Effective {
+	if s.empty() {
+		return e
+	}
+	inner := *e
+	override(&inner.LeaseDefault, s.Lease.Default)
+	override(&inner.LeaseMin, s.Lease.Min)
+	override(&inner.LeaseMax, s.Lease.Max)
+	override(&inner.T1, s.T1)
+	override(&inner.T2, s.T2)
+	override(&inner.Authoritative, s.Authoritative)
+	override(&inner.EchoClientID, s.EchoClientID)
+	override(&inner.AlwaysBroadcast, s.AlwaysBroadcast)
+	if s.NextServer.IsValid() {
+		inner.NextServer = s.NextServer
+	}
+	if s.ServerName != "" {
+		inner.ServerName = s.ServerName
+	}
+	if s.BootFile != "" {
+		inner.BootFile = s.BootFile
+	}
+	inner.Options = overlay(e.Options, s.Options)
+	// The innermost word on an option counts: what is always sent here is no longer never sent.
+	for _, code := range s.AlwaysSend {
+		inner.AlwaysSend[code], inner.NeverSend[code] = true, false
+	}
+	for _, code := range s.NeverSend {
+		inner.AlwaysSend[code], inner.NeverSend[code] = false, true
+	}
+	return &inner
+}
+
+// byCode compares an option with a code.
+func byCode(o Option, code uint8) int { return cmp.Compare(o.Code, code) }
+
+func override[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// overlay returns outer with the options of inner in it or in their place, by ascending code.
+func overlay(outer, inner []Option) []Option {
+	if len(inner) == 0 {
+		return outer
+	}
+	out := slices.Clone(outer)
+	for _, o := range inner {
+		i, found := slices.BinarySearchFunc(out, o.Code, byCode)
+		if found {
+			out[i] = o
+		} else {
+			out = slices.Insert(out, i, o)
+		}
+	}
+	return out
+}

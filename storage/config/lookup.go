@@ -1,0 +1,111 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"sort"
+
+	"port67/storage/lease"
+)
+
+// The classes that need no definition: Known is the clients that have a reservation on the link they are on,
+// Unknown is all others. Whoever decides about a client puts one of them into its classes.
+const (
+	Known   = "known"
+	Unknown = "unknown"
+)
+
+// notPrefix before the name of a class in Pool.Classes excludes its clients.
+const notPrefix = "not-"
+
+// Link returns the link of that name.
+func (c *Compiled) Link(name string) (*Link, bool) { l, ok := c.byLink[name]; return l, ok }
+
+// Subnets returns all subnets by ascending prefix. The caller does not change the slice.
+func (c *Compiled) Subnets() []*CompiledSubnet { return c.bySubnet }
+
+// Subnet returns the subnet with that prefix.
+func (c *Compiled) Subnet(p netip.Prefix) (*CompiledSubnet, bool) {
+	s, ok := c.SubnetOf(p.Addr())
+	if !ok || s.Prefix != p {
+		return nil, false
+	}
+	return s, true
+}
+
+// SubnetOf returns the subnet in whose prefix a lies.
+func (c *Compiled) SubnetOf(a netip.Addr) (*CompiledSubnet, bool) {
+	i := sort.Search(len(c.bySubnet), func(i int) bool { return c.bySubnet[i].Prefix.Addr().Compare(a) > 0 })
+	if i == 0 || !c.bySubnet[i-1].Prefix.Contains(a) {
+		return nil, false
+	}
+	return c.bySubnet[i-1], true
+}
+
+// ServiceAddress returns the subnet that has a as its service address.
+func (c *Compiled) ServiceAddress(a netip.Addr) (*CompiledSubnet, bool) {
+	s, ok := c.byServiceAddr[a]
+	return s, ok
+}
+
+// ReservationFor returns the reservation of a client on l: by its first Key that has one in any subnet of l.
+func (l *Link) ReservationFor(keys ...lease.Key) (*CompiledReservation, bool) {
+	for _, k := range keys {
+		for _, s := range l.Subnets {
+			if r, ok := s.byKey[k]; ok {
+				return r, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// Contains says whether a lies in the prefix of a subnet of l.
+func (l *Link) Contains(a netip.Addr) bool {
+	return slices.ContainsFunc(l.Subnets, func(s *CompiledSubnet) bool { return s.Prefix.Contains(a) })
+}
+
+// ReservationFor returns the reservation of a client in s: by its first Key that has one. A client with both
+// a client identifier and a hardware address is looked up by both: the caller passes every Key it has.
+func (s *CompiledSubnet) ReservationFor(keys ...lease.Key) (*CompiledReservation, bool) {
+	for _, k := range keys {
+		if r, ok := s.byKey[k]; ok {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// ReservationAt returns the reservation of address a in s.
+func (s *CompiledSubnet) ReservationAt(a netip.Addr) (*CompiledReservation, bool) {
+	r, ok := s.byAddr[a]
+	return r, ok
+}
+
+// PoolOf returns the pool of s in which a lies, exclusions and reserved addresses cut out.
+func (s *CompiledSubnet) PoolOf(a netip.Addr) (*CompiledPool, bool) {
+	i := sort.Search(len(s.byRange), func(i int) bool { return s.byRange[i].First.Compare(a) > 0 })
+	if i == 0 || !s.byRange[i-1].Contains(a) {
+		return nil, false
+	}
+	return s.byRange[i-1].pool, true
+}
+
+// Size returns the number of addresses in p that may be given dynamically.
+func (p *CompiledPool) Size() uint64 { return p.size }
+
+// Open says whether a client of these classes may use the pool: if it is in any of the classes that the pool
+// names, or the pool names none, and in none of those that the pool excludes.
+func (p *CompiledPool) Open(classes []string) bool {
+	for _, c := range p.without {
+		if slices.Contains(classes, c) {
+			return false
+		}
+	}
+	for _, c := range p.only {
+		if slices.Contains(classes, c) {
+			return true
+		}
+	}
+	return len(p.only) == 0
+}

@@ -1,0 +1,256 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"port67/storage/lease"
+)
+
+// Problem is one thing that is wrong with a Config, with its path as in subnets[0].pools[1].range.
+type Problem struct {
+	Path string
+	Text string // what was found, what is allowed; reads on after "PATH: "
+}
+
+// String returns path and text as one line.
+func (p Problem) String() string { return p.Path + ": " + p.Text }
+
+// What a Config may hold at most. It travels through the log and lies in memory on every node.
+const (
+	subnetsMax      = 16384
+	poolsMax        = 65536
+	reservationsMax = 262144
+	optionOctetsMax = 1024 // of one option; a reply of 1500 octets holds little more
+	levelOctetsMax  = 4096 // of all options of one level
+	nameOctetsMax   = 64
+)
+
+// Validate returns everything that is wrong with c, in the order of the file, or nothing. It looks at c
+// alone: what a change would do to living leases is Diff's question.
+func (c *Config) Validate() []Problem {
+	v := &validator{config: c, definitions: c.Definitions(), global: defaultSettings()}
+	v.global = v.settings("", &c.Settings, v.global)
+	v.globals()
+	v.optionDefinitions()
+	if len(c.Classes) > 0 {
+		v.problem("classes", "not available in this release: remove them; pools can be kept for the "+
+			"built-in classes known and unknown")
+	}
+	v.sharedNetworks()
+	v.subnets()
+	return v.problems
+}
+
+// validator collects the problems of one Config.
+type validator struct {
+	config      *Config
+	definitions *Definitions
+	global      *Effective
+	problems    []Problem
+
+	networkOf map[netip.Prefix]int // index of the shared network that names the prefix
+	outerOf   []*Effective         // of the shared networks
+	prefixes  []indexed[netip.Prefix]
+}
+
+// indexed is a value and its place in the list it came from.
+type indexed[T any] struct {
+	value T
+	index int
+}
+
+func (v *validator) problem(path, format string, args ...any) {
+	p := Problem{Path: strings.TrimPrefix(path, "."), Text: fmt.Sprintf(format, args...)}
+	v.problems = append(v.problems, p)
+}
+
+// settings checks s, which stands at path under outer, and returns what holds there.
+func (v *validator) settings(path string, s *Settings, outer *Effective) *Effective {
+	if s.empty() {
+		return outer
+	}
+	inner := outer.under(s)
+	v.lifetimes(path, s, inner)
+	if a := s.NextServer; a.IsValid() && (!a.Is4() || a.IsMulticast() || a == broadcast) {
+		v.problem(path+".next-server", "%s is no server's IPv4 address: write one, or 0.0.0.0 for none", a)
+	}
+	v.field(path+".server-name", s.ServerName, 63)
+	v.field(path+".boot-file-name", s.BootFile, 127)
+	v.options(path, s.Options)
+	v.codes(path+".always-send", s.AlwaysSend)
+	v.codes(path+".never-send", s.NeverSend)
+	for _, code := range s.NeverSend {
+		if slices.Contains(s.AlwaysSend, code) {
+			v.problem(path+".never-send", "option %s is in always-send, too: keep one", v.definitions.Name(code))
+		}
+	}
+	return inner
+}
+
+// lifetimes checks lease times and timers, as they come out at this level (RFC 2131 §4.3.1, §4.4.5).
+func (v *validator) lifetimes(path string, s *Settings, e *Effective) {
+	for _, f := range []struct {
+		key string
+		is  *lease.Seconds
+	}{{"default", s.Lease.Default}, {"min", s.Lease.Min}, {"max", s.Lease.Max}} {
+		if f.is != nil && *f.is == 0 {
+			v.problem(path+".lease."+f.key, "0s is no lease time: at least 1s")
+		}
+	}
+	if s.Lease != (LeaseTimes{}) && (e.LeaseMin > e.LeaseDefault || e.LeaseDefault > e.LeaseMax) {
+		v.problem(path+".lease", "min %s, default %s and max %s are not in ascending order: "+
+			"set those that do not fit; what is unset here comes from the level above",
+			FormatSeconds(e.LeaseMin), FormatSeconds(e.LeaseDefault), FormatSeconds(e.LeaseMax))
+	}
+	key := ".t1"
+	if s.T1 == nil {
+		key = ".t2"
+	}
+	if (s.T1 != nil || s.T2 != nil) && (e.T1 == 0 || e.T1 >= e.T2 || e.T2 >= 1000) {
+		v.problem(path+key, "T1 %s and T2 %s: T1 must be above 0%%, T2 above T1 and below 100%%", e.T1, e.T2)
+	}
+}
+
+// field checks a text that goes into a fixed field of the message, with a NUL behind it (RFC 2131 §2).
+func (v *validator) field(path, s string, octetsMax int) {
+	if s == "" {
+		return
+	}
+	if err := checkText(s); err != nil {
+		v.problem(path, "%v", err)
+	}
+	if len(s) > octetsMax {
+		v.problem(path, "%d octets: at most %d", len(s), octetsMax)
+	}
+}
+
+func (v *validator) options(path string, options []Option) {
+	total := 0
+	for i, o := range options {
+		name := v.definitions.Name(o.Code)
+		at := path + ".options." + name
+		if i > 0 && options[i-1].Code >= o.Code {
+			v.problem(at, "option %d stands twice or out of order: each once, by ascending code", o.Code)
+		}
+		if why := RefusedOption(o.Code); why != "" {
+			v.problem(at, "option %d %s", o.Code, why)
+		}
+		empty := v.definitions.ByCode(o.Code).Type.Fields[0] == KindEmpty
+		if len(o.Data) == 0 && !empty {
+			v.problem(at, "no octets: the shortest value has one; leave the option out to not send it")
+		}
+		if len(o.Data) > optionOctetsMax {
+			v.problem(at, "%d octets: at most %d", len(o.Data), optionOctetsMax)
+		}
+		total += len(o.Data)
+	}
+	if total > levelOctetsMax {
+		v.problem(path+".options", "%d octets in all: at most %d at one level", total, levelOctetsMax)
+	}
+}
+
+func (v *validator) codes(path string, codes []uint8) {
+	for i, code := range codes {
+		at := path + "[" + strconv.Itoa(i) + "]"
+		if why := RefusedOption(code); why != "" {
+			v.problem(at, "option %d %s", code, why)
+		}
+		if slices.Contains(codes[:i], code) {
+			v.problem(at, "option %s stands twice: keep one", v.definitions.Name(code))
+		}
+	}
+}
+
+// globals checks what can only be said for the whole cluster.
+func (v *validator) globals() {
+	b := v.config.Booking.withDefaults()
+	if b.FactorPercent < 100 || b.FactorPercent > 1000 {
+		v.problem("booking.factor", "%s: between 1 and 10", FormatFactor(b.FactorPercent))
+	}
+	if b.Grace < 10 || b.Grace > 86400 {
+		v.problem("booking.grace", "%s: the fixed part must be between 10s and 24h", FormatSeconds(b.Grace))
+	}
+	if b.GracePermille < 10 || b.GracePermille > 1000 {
+		v.problem("booking.grace", "%s of the booking: between 1%% and 100%%; less does not cover the error "+
+			"that clocks may have", b.GracePermille)
+	}
+	if b.Pause > 86400 {
+		v.problem("booking.pause", "%s: at most 24h", FormatSeconds(b.Pause))
+	}
+	if m := v.config.Renewals.withDefault(); m != RenewalsLocal && m != RenewalsCommitted {
+		v.problem("renewals", "%q: either local or committed", string(m))
+	}
+	if q := v.config.Decline.withDefaults().Quarantine; q > 366*86400 {
+		v.problem("decline.quarantine", "%s: at most 366d; to give an address to nobody, exclude it",
+			FormatSeconds(q))
+	}
+	if v.config.Probe.ICMP {
+		v.problem("probe.icmp", "on: probing is not available in this release, write off")
+	}
+	if v.config.Probe.ARP {
+		v.problem("probe.arp", "on: probing is not available in this release, write off")
+	}
+	if t := v.config.Probe.withDefaults().TimeoutMillis; t < 10 || t > 2000 {
+		v.problem("probe.timeout", "%dms: between 10ms and 2s", t)
+	}
+}
+
+func (v *validator) optionDefinitions() {
+	byName, byCode := make(map[string]int), make(map[uint8]int)
+	for _, o := range standardOptions {
+		byName[o.Name], byCode[o.Code] = -1, -1
+	}
+	for _, a := range optionAliases {
+		byName[a.name] = -1
+	}
+	for i, o := range v.config.OptionDefinitions {
+		path := "option-definitions[" + strconv.Itoa(i) + "]"
+		if why := checkName(o.Name); why != "" {
+			v.problem(path+".name", "%s", why)
+		} else if first, taken := byName[o.Name]; taken && first < 0 {
+			v.problem(path+".name", "%s is a standard option: give yours another name", o.Name)
+		} else if taken {
+			v.problem(path+".name", "%s is defined by option-definitions[%d]: names are used once", o.Name, first)
+		}
+		if o.Code == 0 || o.Code == 255 {
+			v.problem(path+".code", "%d: codes go from 1 to 254", o.Code)
+		} else if first, taken := byCode[o.Code]; taken && first < 0 {
+			v.problem(path+".code", "%d is the standard option %s: codes from 224 to 254 are free for private use "+
+				"(RFC 3942 §4)", o.Code, v.definitions.Name(o.Code))
+		} else if taken {
+			v.problem(path+".code", "%d is defined by option-definitions[%d]: codes are used once", o.Code, first)
+		}
+		if _, err := ParseOptionType(o.Type); err != nil {
+			v.problem(path+".type", "%v", err)
+		}
+		if _, taken := byName[o.Name]; !taken {
+			byName[o.Name] = i
+		}
+		if _, taken := byCode[o.Code]; !taken {
+			byCode[o.Code] = i
+		}
+	}
+}
+
+// checkName says what is wrong with a name that people give: it must fit into a log line and a label, and
+// not look like a number.
+func checkName(s string) string {
+	switch {
+	case s == "":
+		return "name missing"
+	case len(s) > nameOctetsMax:
+		return fmt.Sprintf("name of %d octets: at most %d", len(s), nameOctetsMax)
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool {
+		return r > 0x7e || !isAlphanumeric(byte(r)) && r != '-' && r != '_' && r != '.'
+	}):
+		return fmt.Sprintf("name %q: letters, digits, hyphen, underscore and dot only", s)
+	case strings.Trim(s, "0123456789") == "":
+		return fmt.Sprintf("name %q: digits alone are a code", s)
+	}
+	return ""
+}

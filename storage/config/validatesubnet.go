@@ -1,0 +1,343 @@
+package config
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"port67/storage/lease"
+)
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+func (v *validator) sharedNetworks() {
+	v.networkOf = make(map[netip.Prefix]int)
+	known := make(map[netip.Prefix]bool)
+	for i := range v.config.Subnets {
+		known[v.config.Subnets[i].Prefix] = true
+	}
+	byName := make(map[string]int)
+	for i := range v.config.SharedNetworks {
+		n := &v.config.SharedNetworks[i]
+		path := "shared-networks[" + strconv.Itoa(i) + "]"
+		if why := checkName(n.Name); why != "" {
+			v.problem(path+".name", "%s", why)
+		} else if first, taken := byName[n.Name]; taken {
+			v.problem(path+".name", "%s is the name of shared-networks[%d], too: names are used once", n.Name, first)
+		} else {
+			byName[n.Name] = i
+		}
+		if len(n.Subnets) == 0 {
+			v.problem(path+".subnets", "none named: list the prefixes that share the link, or remove the network")
+		}
+		for j, p := range n.Subnets {
+			at := path + ".subnets[" + strconv.Itoa(j) + "]"
+			if first, taken := v.networkOf[p]; taken && first == i {
+				v.problem(at, "%s stands twice: keep one", p)
+			} else if taken {
+				v.problem(at, "%s is in shared-networks[%d], too: a subnet is on one link", p, first)
+			} else if !known[p] {
+				v.problem(at, "%s is not among the subnets: add it there or remove it here", p)
+			}
+			if _, taken := v.networkOf[p]; !taken {
+				v.networkOf[p] = i
+			}
+		}
+		v.outerOf = append(v.outerOf, v.settings(path, &n.Settings, v.global))
+	}
+}
+
+func (v *validator) subnets() {
+	c := v.config
+	pools, reservations := 0, 0
+	for i := range c.Subnets {
+		pools, reservations = pools+len(c.Subnets[i].Pools), reservations+len(c.Subnets[i].Reservations)
+	}
+	for _, limit := range []struct {
+		word    string
+		is, max int
+	}{
+		{"subnets", len(c.Subnets), subnetsMax},
+		{"pools", pools, poolsMax},
+		{"reservations", reservations, reservationsMax},
+	} {
+		if limit.is > limit.max {
+			v.problem("subnets", "%d %s: at most %d", limit.is, limit.word, limit.max)
+		}
+	}
+	overlapping := v.overlappingSubnets()
+	onLink := make(map[linkKey]string)
+	for i := range c.Subnets {
+		path := "subnets[" + strconv.Itoa(i) + "]"
+		ok := v.prefix(path+".prefix", c.Subnets[i].Prefix)
+		if other, found := overlapping[i]; ok && found {
+			v.problem(path+".prefix", "%s overlaps %s of subnets[%d]: prefixes must be disjoint",
+				c.Subnets[i].Prefix, c.Subnets[other].Prefix, other)
+		}
+		v.subnet(path, &c.Subnets[i], ok, onLink)
+	}
+}
+
+// overlappingSubnets returns, for every subnet that overlaps one that stands before it in the file, the
+// index of one such.
+func (v *validator) overlappingSubnets() map[int]int {
+	for i := range v.config.Subnets {
+		if p := v.config.Subnets[i].Prefix; p.IsValid() && p.Addr().Is4() {
+			v.prefixes = append(v.prefixes, indexed[netip.Prefix]{p, i})
+		}
+	}
+	slices.SortStableFunc(v.prefixes, func(a, b indexed[netip.Prefix]) int {
+		return comparePrefixes(a.value, b.value)
+	})
+	out := make(map[int]int)
+	var open []indexed[netip.Prefix] // the prefixes that contain the present one, widest first
+	for _, p := range v.prefixes {
+		for len(open) > 0 && !open[len(open)-1].value.Overlaps(p.value) {
+			open = open[:len(open)-1]
+		}
+		if len(open) > 0 {
+			outer := open[len(open)-1].index
+			out[max(outer, p.index)] = min(outer, p.index)
+		}
+		open = append(open, p)
+	}
+	return out
+}
+
+// prefix checks the prefix of a subnet and says whether the rest of the subnet can be checked against it.
+func (v *validator) prefix(path string, p netip.Prefix) bool {
+	switch a := p.Addr(); {
+	case !p.IsValid():
+		v.problem(path, "prefix missing: write as in 10.67.0.0/16")
+	case !a.Is4():
+		v.problem(path, "%s is no IPv4 prefix", p)
+	case p != p.Masked():
+		v.problem(path, "%s has bits set outside its mask: write %s", p, p.Masked())
+	case p.Bits() == 0 || a.IsMulticast() || a.IsLoopback() || a.As4()[0] == 0 || a.As4()[0] >= 240:
+		v.problem(path, "%s is not for hosts", p)
+	default:
+		return true
+	}
+	return false
+}
+
+// linkKey is a client on a link.
+type linkKey struct {
+	link string
+	key  lease.Key
+}
+
+func (v *validator) subnet(path string, s *Subnet, prefixOK bool, onLink map[linkKey]string) {
+	outer, link := v.global, s.Prefix.String()
+	if i, ok := v.networkOf[s.Prefix]; ok {
+		outer, link = v.outerOf[i], "shared-networks["+strconv.Itoa(i)+"]"
+	}
+	inner := v.settings(path, &s.Settings, outer)
+	for i, a := range s.Relays {
+		at := path + ".relays[" + strconv.Itoa(i) + "]"
+		if !a.Is4() || a.IsMulticast() || a.IsUnspecified() || a == broadcast {
+			v.problem(at, "%s is no relay agent's IPv4 address", a)
+		} else if slices.Contains(s.Relays[:i], a) {
+			v.problem(at, "%s stands twice: keep one", a)
+		}
+	}
+	if a := s.Allocation.withDefault(); a != AllocationSpread && a != AllocationLowest {
+		v.problem(path+".allocation", "%q: either spread or lowest", string(a))
+	}
+	if prefixOK {
+		v.serviceAddress(path+".service-address", s)
+	}
+	v.pools(path, s, prefixOK, inner)
+	for i, r := range s.Exclude {
+		at := path + ".exclude[" + strconv.Itoa(i) + "]"
+		if v.addrRange(at, r) && prefixOK && (!s.Prefix.Contains(r.First) || !s.Prefix.Contains(r.Last)) {
+			v.problem(at, "%s lies outside %s", r, s.Prefix)
+		}
+	}
+	v.reservations(path, s, prefixOK, inner, link, onLink)
+}
+
+func (v *validator) serviceAddress(path string, s *Subnet) {
+	a := s.ServiceAddress
+	if !a.IsValid() {
+		return
+	}
+	if !s.Prefix.Contains(a) {
+		v.problem(path, "%s lies outside %s", a, s.Prefix)
+		return
+	}
+	if unusable(s.Prefix, a) {
+		v.problem(path, "%s is the network or broadcast address of %s", a, s.Prefix)
+	}
+	for j := range s.Pools {
+		excluded := slices.ContainsFunc(s.Exclude, func(r AddrRange) bool { return r.Contains(a) })
+		if s.Pools[j].Range.Contains(a) && !excluded {
+			v.problem(path, "%s lies in pools[%d]: exclude it there", a, j)
+		}
+	}
+}
+
+// addrRange checks that r is a range and says whether it is.
+func (v *validator) addrRange(path string, r AddrRange) bool {
+	switch {
+	case !r.First.IsValid() && !r.Last.IsValid():
+		v.problem(path, "range missing: write as in 10.67.1.0-10.67.1.99")
+	case !r.First.Is4() || !r.Last.Is4():
+		v.problem(path, "%s is no range of IPv4 addresses", r)
+	case !r.valid():
+		v.problem(path, "%s ends before it begins", r)
+	default:
+		return true
+	}
+	return false
+}
+
+func (v *validator) pools(path string, s *Subnet, prefixOK bool, outer *Effective) {
+	var sorted []indexed[AddrRange]
+	for i := range s.Pools {
+		p := &s.Pools[i]
+		at := path + ".pools[" + strconv.Itoa(i) + "]"
+		if v.addrRange(at+".range", p.Range) {
+			sorted = append(sorted, indexed[AddrRange]{p.Range, i})
+			if prefixOK {
+				v.poolInPrefix(at+".range", p.Range, s.Prefix)
+			}
+		}
+		v.poolClasses(at+".classes", p.Classes)
+		v.settings(at, &p.Settings, outer)
+	}
+	slices.SortStableFunc(sorted, func(a, b indexed[AddrRange]) int {
+		return a.value.First.Compare(b.value.First)
+	})
+	for i := 1; i < len(sorted); i++ {
+		a, b := sorted[i-1], sorted[i]
+		if a.value.overlaps(b.value) {
+			if a.index > b.index {
+				a, b = b, a
+			}
+			v.problem(path+".pools["+strconv.Itoa(b.index)+"].range",
+				"%s overlaps %s of pools[%d]: ranges must be disjoint", b.value, a.value, a.index)
+		}
+		if i+1 < len(sorted) && sorted[i-1].value.Last.Compare(sorted[i].value.Last) > 0 {
+			sorted[i] = sorted[i-1] // The one that reaches further may overlap the next, too.
+		}
+	}
+}
+
+func (v *validator) poolInPrefix(path string, r AddrRange, p netip.Prefix) {
+	switch {
+	case !p.Contains(r.First) || !p.Contains(r.Last):
+		v.problem(path, "%s lies outside %s", r, p)
+	case unusable(p, r.First):
+		v.problem(path, "%s begins with the network address of %s: begin with %s", r, p, r.First.Next())
+	case unusable(p, r.Last):
+		v.problem(path, "%s ends with the broadcast address of %s: end with %s", r, p, r.Last.Prev())
+	}
+}
+
+func (v *validator) poolClasses(path string, classes []string) {
+	names := []string{Known, Unknown}
+	for i := range v.config.Classes {
+		names = append(names, v.config.Classes[i].Name)
+	}
+	for i, c := range classes {
+		at := path + "[" + strconv.Itoa(i) + "]"
+		name := strings.TrimPrefix(c, notPrefix)
+		if !slices.Contains(names, name) {
+			v.problem(at, "class %s unknown%s: one of %s, or not- before it", name, Suggest(name, names),
+				strings.Join(names, ", "))
+		} else if slices.Contains(classes[:i], c) {
+			v.problem(at, "%s stands twice: keep one", c)
+		}
+	}
+}
+
+func (v *validator) reservations(path string, s *Subnet, prefixOK bool, outer *Effective, link string,
+	onLink map[linkKey]string,
+) {
+	byAddr := make(map[netip.Addr]int)
+	for i := range s.Reservations {
+		r := &s.Reservations[i]
+		at := path + ".reservations[" + strconv.Itoa(i) + "]"
+		v.identifiers(at, r)
+		for _, k := range r.Keys() {
+			if first, taken := onLink[linkKey{link, k}]; taken && first != at {
+				v.problem(at, "%s has a reservation on this link: %s; one client, one reservation", keyWords(k), first)
+			} else {
+				onLink[linkKey{link, k}] = at
+			}
+		}
+		if r.Hostname != "" {
+			if err := checkHostname(r.Hostname); err != nil {
+				v.problem(at+".hostname", "%v", err)
+			}
+		}
+		if r.RARP {
+			v.problem(at+".rarp", "RARP is not available in this release: remove it")
+		}
+		if r.Address.IsValid() {
+			if first, taken := byAddr[r.Address]; taken {
+				v.problem(at+".address", "%s is the address of reservations[%d]: an address is promised once",
+					r.Address, first)
+			} else {
+				byAddr[r.Address] = i
+			}
+			if prefixOK {
+				v.reservedAddress(at+".address", r.Address, s)
+			}
+		}
+		v.settings(at, &r.Settings, outer)
+	}
+}
+
+func (v *validator) reservedAddress(path string, a netip.Addr, s *Subnet) {
+	switch {
+	case !s.Prefix.Contains(a):
+		where := ""
+		for _, p := range v.prefixes {
+			if p.value.Contains(a) {
+				where = fmt.Sprintf(": move the reservation to subnets[%d], %s", p.index, p.value)
+			}
+		}
+		v.problem(path, "%s lies outside %s%s", a, s.Prefix, where)
+	case unusable(s.Prefix, a):
+		v.problem(path, "%s is the network or broadcast address of %s", a, s.Prefix)
+	case a == s.ServiceAddress:
+		v.problem(path, "%s is the service address of the subnet", a)
+	}
+}
+
+func (v *validator) identifiers(path string, r *Reservation) {
+	if len(r.Hardware) == 0 && len(r.ClientID) == 0 {
+		v.problem(path, "no identifier: give hardware or client-id")
+	}
+	if n := len(r.Hardware); n > 0 && n != 6 {
+		v.problem(path+".hardware", "%d octets: an Ethernet address has 6; name other clients by client-id", n)
+	}
+	if n := len(r.ClientID); n == 1 || n > 255 {
+		v.problem(path+".client-id", "%d octets: 2 to 255 (RFC 2132 §9.14)", n)
+	}
+}
+
+// keyWords returns k as an administrator wrote it.
+func keyWords(k lease.Key) string {
+	if _, addr, ok := k.Hardware(); ok {
+		return "hardware " + FormatHardware(addr)
+	}
+	return "client-id " + hex.EncodeToString(k.Identifier())
+}
+
+// FormatHardware returns a hardware address as pairs of hex digits with colons between them.
+func FormatHardware(addr []byte) string {
+	var b strings.Builder
+	for i, o := range addr {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		fmt.Fprintf(&b, "%02x", o)
+	}
+	return b.String()
+}
