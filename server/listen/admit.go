@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"port67/server"
 	"port67/server/dhcp4"
 	"port67/server/wire4"
 )
@@ -102,7 +103,8 @@ func (l *Listener) admit(ctx context.Context, p *packet) {
 		l.workers.Go(func() { l.work(ctx, p) })
 	}
 	if shed != nil {
-		l.opt.Observer.Dropped(DropShed)
+		kind, _ := wire4.Peek(shed.in.Payload)
+		l.opt.Observer.Ended(kind, server.Overloaded, 0)
 		l.buffers.Put(shed)
 	}
 }
@@ -119,21 +121,27 @@ func (l *Listener) work(ctx context.Context, p *packet) {
 // exchange serves p. A panic costs p and nothing else: it is counted, and logged with the octets that caused
 // it, at most once a second (safety.md §8). It returns false if p's buffer might still be in use.
 func (l *Listener) exchange(ctx context.Context, p *packet) (done bool) {
+	began := time.Now()
 	defer func() {
-		cause := recover()
-		if cause == nil {
-			return
+		if cause := recover(); cause != nil {
+			done = false
+			l.panicked(cause, p, began)
 		}
-		done = false
-		l.opt.Observer.Dropped(DropPanic)
-		second := time.Now().Unix()
-		if last := l.panicsLogged.Load(); last == second || !l.panicsLogged.CompareAndSwap(last, second) {
-			return
-		}
-		l.opt.Log.Error("panic while serving a datagram, which was dropped: please report it with these octets",
-			"panic", fmt.Sprint(cause), "interface", p.in.Ingress.Interface, "from", p.in.Ingress.Src,
-			"payload", hex.EncodeToString(p.b[:p.n]), "stack", string(debug.Stack()))
 	}()
 	l.opt.Serve(ctx, p.in)
 	return true
+}
+
+// panicked counts a panic while p was served, and logs the first of each second.
+func (l *Listener) panicked(cause any, p *packet, began time.Time) {
+	now := time.Now()
+	kind, _ := wire4.Peek(p.in.Payload)
+	l.opt.Observer.Ended(kind, server.Panicked, now.Sub(began))
+	last := l.panicsLogged.Load()
+	if last == now.Unix() || !l.panicsLogged.CompareAndSwap(last, now.Unix()) {
+		return
+	}
+	l.opt.Log.Error("panic while serving a datagram, which was dropped: report it with these octets",
+		"panic", fmt.Sprint(cause), "interface", p.in.Ingress.Interface, "from", p.in.Ingress.Src,
+		"payload", hex.EncodeToString(p.in.Payload), "stack", string(debug.Stack()))
 }

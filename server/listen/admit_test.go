@@ -25,8 +25,8 @@ func TestGate_ServesTheMostUrgentFirst(t *testing.T) {
 		t.Fatal("the first was not served at once")
 	}
 	for _, p := range []*packet{
-		message(1, false, 1), message(3, false, 2), message(3, true, 3), message(7, true, 4), message(1, false, 5),
-		message(3, true, 6), {},
+		message(1, false, 1), message(3, false, 2), message(3, true, 3), message(7, true, 4),
+		message(1, false, 5), message(3, true, 6), {},
 	} {
 		if now, shed := g.enter(p); now || shed != nil {
 			t.Fatalf("enter = %v, %v; want to wait", now, shed)

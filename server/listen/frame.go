@@ -56,7 +56,8 @@ func (f *frame) appendTo(b []byte) []byte {
 	return b
 }
 
-// sum adds the 16-bit words of b to s (RFC 1071 §1); an odd last octet counts as a word with a zero behind it.
+// sum adds the 16-bit words of b to s (RFC 1071 §1); an odd last octet counts as a word with a zero behind
+// it.
 func sum(s uint64, b []byte) uint64 {
 	for ; len(b) >= 2; b = b[2:] {
 		s += uint64(binary.BigEndian.Uint16(b))

@@ -182,7 +182,8 @@ const refreshEvery = 30 * time.Second
 
 // openEvents opens a socket on which the kernel tells of changes of interfaces and their IPv4 addresses.
 func openEvents() (*os.File, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+	const kind = unix.SOCK_RAW | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
+	fd, err := unix.Socket(unix.AF_NETLINK, kind, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, trouble("netlink socket", err)
 	}

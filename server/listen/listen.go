@@ -42,10 +42,11 @@ type Options struct {
 	Observer     Observer
 }
 
-// Observer is told what did not become an exchange. It must not block.
+// Observer is told what did not become an exchange: datagrams that were shed (server.Overloaded) or made the
+// server panic (server.Panicked) by Ended, those that nobody looked at by the others. It must not block.
 type Observer interface {
 	server.Observer
-	// Dropped counts a datagram that was not served; reason is one of the Drop constants.
+	// Dropped counts a datagram that was not looked at; reason is one of the Drop constants.
 	Dropped(reason string)
 	// Overflowed counts datagrams that the kernel threw away because nobody read them in time.
 	Overflowed(datagrams uint32)
@@ -55,8 +56,6 @@ type Observer interface {
 const (
 	DropNotServed = "interface_not_served"
 	DropTooLong   = "too_long"
-	DropShed      = "overloaded"
-	DropPanic     = "panic"
 	DropReadError = "read_error"
 )
 
@@ -187,7 +186,8 @@ func (l *Listener) watchLinks(ctx context.Context) {
 		}
 		if changed {
 			t := l.links.now()
-			l.opt.Log.Info("interfaces changed", "interfaces", t.servedNames(), "addresses", t.servedAddresses())
+			l.opt.Log.Info("interfaces changed",
+				"interfaces", t.servedNames(), "addresses", t.servedAddresses())
 			select {
 			case l.changed <- struct{}{}:
 			default:

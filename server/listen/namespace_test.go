@@ -150,7 +150,9 @@ func (w *world) discover(xid byte) []byte {
 	copy(b[236:], []byte{0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255})
 	f := frame{
 		srcMAC: w.cliMAC, dstMAC: [6]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
-		src: netip.MustParseAddrPort("0.0.0.0:68"), dst: netip.MustParseAddrPort("255.255.255.255:67"), payload: b,
+		src:     netip.MustParseAddrPort("0.0.0.0:68"),
+		dst:     netip.MustParseAddrPort("255.255.255.255:67"),
+		payload: b,
 	}
 	return f.appendTo(nil)
 }
@@ -199,7 +201,7 @@ type tally struct {
 
 func newTally() *tally { return &tally{dropped: map[string]int{}, told: make(chan string, 4096)} }
 
-func (c *tally) Ended(dhcp4.MessageType, server.Outcome, time.Duration) {}
+func (c *tally) Ended(_ dhcp4.MessageType, o server.Outcome, _ time.Duration) { c.told <- o.String() }
 
 func (c *tally) Dropped(reason string) {
 	c.mu.Lock()

@@ -63,7 +63,8 @@ func (l *Listener) sendUDP(t *table, payload []byte, to dhcp4.Dest) error {
 func (l *Listener) sendFrame(t *table, out *link, payload []byte, to dhcp4.Dest) error {
 	f := frame{
 		srcMAC: out.mac, dstMAC: to.HW,
-		src: netip.AddrPortFrom(source(t, out, to.Source), l.opt.Port), dst: netip.AddrPortFrom(to.Addr, to.Port),
+		src:     netip.AddrPortFrom(source(t, out, to.Source), l.opt.Port),
+		dst:     netip.AddrPortFrom(to.Addr, to.Port),
 		payload: payload,
 	}
 	buf := l.frames.Get().(*[]byte)

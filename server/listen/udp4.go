@@ -158,10 +158,8 @@ func (l *Listener) readControl(b []byte) (a arrival) {
 			// struct in_pktinfo: interface, local address, destination in the header.
 			a.ifIndex = int(int32(binary.NativeEndian.Uint32(data)))
 			a.dst = netip.AddrFrom4([4]byte(data[8:12]))
-		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS && len(data) == 16:
-			a.at = time.Unix(int64(binary.NativeEndian.Uint64(data)), int64(binary.NativeEndian.Uint64(data[8:])))
-		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS && len(data) == 8:
-			a.at = time.Unix(int64(int32(binary.NativeEndian.Uint32(data))), int64(binary.NativeEndian.Uint32(data[4:])))
+		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS:
+			a.at = timespec(data)
 		case h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
 			l.countOverflow(binary.NativeEndian.Uint32(data))
 		}
@@ -170,6 +168,17 @@ func (l *Listener) readControl(b []byte) (a arrival) {
 		a.at = time.Now()
 	}
 	return a
+}
+
+// timespec reads a struct timespec of this machine's word size, or returns the zero time.
+func timespec(b []byte) time.Time {
+	switch len(b) {
+	case 16:
+		return time.Unix(int64(binary.NativeEndian.Uint64(b)), int64(binary.NativeEndian.Uint64(b[8:])))
+	case 8:
+		return time.Unix(int64(binary.NativeEndian.Uint32(b)), int64(binary.NativeEndian.Uint32(b[4:])))
+	}
+	return time.Time{}
 }
 
 // countOverflow takes the kernel's count of datagrams lost since the socket was opened; it wraps.

@@ -83,7 +83,7 @@ func parseHeader(b []byte) dhcp4.Query {
 }
 
 // parseOptions reads the options of a message: those of the options field, then those of file and sname as
-// far as option 52 says that they stand there, in this order (RFC 3396 §5). It returns the value of option 52.
+// far as option 52 says that they stand there, in this order (RFC 3396 §5). It returns what option 52 says.
 func parseOptions(q *dhcp4.Query, options, file, sname []byte) (overload uint8, err error) {
 	s := scan{q: q}
 	s.field(options, true)

@@ -82,7 +82,10 @@ func TestParse_Options(t *testing.T) {
 		broken int
 	}{
 		{"V4-004 payload below 300", request(53, 1, 1, 255), 1, map[uint8]string{53: "\x01"}, 0},
-		{"V4-005 cookie without option 53 is BOOTP", request(12, 1, 'a', 255), 0, map[uint8]string{12: "a"}, 0},
+		{
+			"V4-005 cookie without option 53 is BOOTP", request(12, 1, 'a', 255), 0,
+			map[uint8]string{12: "a"}, 0,
+		},
 		{"V4-011 unknown message type is told", request(53, 1, 77, 255), 77, map[uint8]string{53: "M"}, 0},
 		{
 			"V4-013 pieces are joined in order",
@@ -95,8 +98,14 @@ func TestParse_Options(t *testing.T) {
 			map[uint8]string{53: "\x01", 43: strings.Repeat("x", 400)}, 0,
 		},
 		{"V4-014 no End option", request(53, 1, 1, 12, 1, 'a'), 1, map[uint8]string{53: "\x01", 12: "a"}, 0},
-		{"V4-014 runs of Pad", request(0, 0, 53, 1, 1, 0, 0, 12, 1, 'a', 0), 1, map[uint8]string{53: "\x01", 12: "a"}, 0},
-		{"V4-014 octets after End", request(53, 1, 1, 255, 12, 1, 'a', 7), 1, map[uint8]string{53: "\x01"}, 0},
+		{
+			"V4-014 runs of Pad", request(0, 0, 53, 1, 1, 0, 0, 12, 1, 'a', 0), 1,
+			map[uint8]string{53: "\x01", 12: "a"}, 0,
+		},
+		{
+			"V4-014 octets after End", request(53, 1, 1, 255, 12, 1, 'a', 7), 1,
+			map[uint8]string{53: "\x01"}, 0,
+		},
 		{
 			"V4-015 last option cut off", request(53, 1, 1, 12, 5, 'a', 'b'), 1,
 			map[uint8]string{53: "\x01"}, 1,
@@ -115,7 +124,10 @@ func TestParse_Options(t *testing.T) {
 			request(53, 1, 3, 54, 5, 1, 2, 3, 4, 5, 57, 1, 9, 118, 0, 80, 1, 1, 61, 1, 9, 255), 3,
 			map[uint8]string{53: "\x03", 61: "\x09"}, 4,
 		},
-		{"V4-016 unknown option", request(53, 1, 1, 231, 2, 1, 2, 255), 1, map[uint8]string{53: "\x01", 231: "\x01\x02"}, 0},
+		{
+			"V4-016 unknown option", request(53, 1, 1, 231, 2, 1, 2, 255), 1,
+			map[uint8]string{53: "\x01", 231: "\x01\x02"}, 0,
+		},
 		{"length zero is there", request(53, 1, 1, 80, 0, 255), 1, map[uint8]string{53: "\x01", 80: ""}, 0},
 		{"V4-016 option 52 of value 9", request(53, 1, 1, 52, 1, 9, 255), 1, map[uint8]string{53: "\x01"}, 1},
 	}
@@ -153,7 +165,8 @@ func TestParse_V4_012_Overload(t *testing.T) {
 		},
 		{
 			"V4-013 pieces: options, then file, then sname",
-			request(43, 1, '1', 52, 1, 3, 53, 1, 1, 255).set(fileAt, 43, 1, '2', 255).set(snameAt, 43, 1, '3', 255),
+			request(43, 1, '1', 52, 1, 3, 53, 1, 1, 255).
+				set(fileAt, 43, 1, '2', 255).set(snameAt, 43, 1, '3', 255),
 			map[uint8]string{53: "\x01", 43: "123"}, "", "", 0,
 		},
 		{
@@ -202,7 +215,8 @@ func TestParse_V4_005_NoCookieIsBOOTP(t *testing.T) {
 				t.Fatalf("Parse: %v", err)
 			}
 			if q.Cookie || q.Type != 0 || len(q.Options.All()) != 0 {
-				t.Errorf("Cookie, Type, options = %v, %d, %v; want BOOTP without options", q.Cookie, q.Type, q.Options.All())
+				t.Errorf("Cookie, Type, options = %v, %d, %v; want BOOTP without options",
+					q.Cookie, q.Type, q.Options.All())
 			}
 			if string(q.File) != "boot.img" || string(q.SName) != "srv" {
 				t.Errorf("File, SName = %q, %q; want boot.img, srv", q.File, q.SName)
@@ -220,7 +234,8 @@ func TestParse_Header(t *testing.T) {
 	if err != nil {
 		t.Fatalf("Parse: %v", err)
 	}
-	if q.HType != 32 || q.HLen != 0 || q.Hops != 16 || q.XID != 0x67000001 || q.Secs != 0x0102 || q.Flags != 0x8001 {
+	if q.HType != 32 || q.HLen != 0 || q.Hops != 16 ||
+		q.XID != 0x67000001 || q.Secs != 0x0102 || q.Flags != 0x8001 {
 		t.Errorf("header = %+v", q)
 	}
 	for _, a := range []struct{ got, want netip.Addr }{
@@ -239,7 +254,8 @@ func TestParse_Header(t *testing.T) {
 }
 
 func TestParse_KeepsNoReference(t *testing.T) {
-	in := request(53, 1, 1, 12, 3, 'a', 'b', 'c', 43, 1, '1', 43, 1, '2', 255).set(fileAt, 'f').set(snameAt, 's')
+	in := request(53, 1, 1, 12, 3, 'a', 'b', 'c', 43, 1, '1', 43, 1, '2', 255).
+		set(fileAt, 'f').set(snameAt, 's')
 	b := bytes.Clone(in.b)
 	got, err := Parse(b)
 	if err != nil {
@@ -259,7 +275,8 @@ func TestParse_KeepsNoReference(t *testing.T) {
 
 // TestParse_FewAllocations holds the hot path to one copy of the names and values and one list of options.
 func TestParse_FewAllocations(t *testing.T) {
-	in := request(53, 1, 1, 12, 3, 'a', 'b', 'c', 55, 4, 1, 3, 6, 15, 61, 7, 1, 2, 0, 0, 0, 0, 1, 50, 4, 10, 67, 0, 9, 255)
+	in := request(53, 1, 1, 12, 3, 'a', 'b', 'c', 55, 4, 1, 3, 6, 15, 61, 7, 1, 2, 0, 0, 0, 0, 1,
+		50, 4, 10, 67, 0, 9, 255)
 	if n := testing.AllocsPerRun(100, func() {
 		if _, err := Parse(in.b); err != nil {
 			t.Fatal(err)

@@ -70,7 +70,7 @@ func seeds() [][]byte {
 		request(53, 1, 1, 50, 3, 1, 2, 3, 231, 0, 255).b,
 		request(53, 2, 1, 1).b,
 		request(53, 1, 1, 82, 4, 1, 2, 'a', 'b', 255).b,
-		request(cat([]byte{53, 1, 1, 43, 255}, bytes.Repeat([]byte{7}, 255), []byte{43, 3, 1, 2, 3, 255})...).b,
+		request(cat([]byte{53, 1, 1, 43, 255}, bytes.Repeat([]byte{7}, 255), []byte{43, 2, 1, 2})...).b,
 	}
 }
 
