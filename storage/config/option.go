@@ -120,8 +120,6 @@ func RefusedOption(code uint8) string {
 	switch code {
 	case 0, 255:
 		return "is a filler and no option"
-	case 1:
-		return "follows from the prefix of the subnet"
 	case 51:
 		return "is the lease time: set lease.default, lease.min and lease.max"
 	case 52:

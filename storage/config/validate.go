@@ -80,7 +80,7 @@ func (v *validator) settings(path string, s *Settings, outer *Effective) *Effect
 		v.problem(path+".next-server", "%s is no server's IPv4 address: write one, or 0.0.0.0 for none", a)
 	}
 	v.field(path+".server-name", s.ServerName, 63)
-	v.field(path+".boot-file-name", s.BootFile, 127)
+	v.field(path+".boot-file-name", s.BootFile, 255)
 	v.options(path, s.Options)
 	v.codes(path+".always-send", s.AlwaysSend)
 	v.codes(path+".never-send", s.NeverSend)
@@ -116,7 +116,8 @@ func (v *validator) lifetimes(path string, s *Settings, e *Effective) {
 	}
 }
 
-// field checks a text that goes into a fixed field of the message, with a NUL behind it (RFC 2131 §2).
+// field checks a text that goes into a fixed field of the message, with a NUL behind it (RFC 2131 §2). A boot
+// file may be longer than its field of 128 octets: then it goes into option 67 as well.
 func (v *validator) field(path, s string, octetsMax int) {
 	if s == "" {
 		return

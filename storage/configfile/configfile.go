@@ -1,0 +1,204 @@
+// Package configfile reads and writes the configuration as people keep it: YAML. Every problem it finds has
+// its line and column, and all problems come at once.
+//
+// This package is a codec.
+package configfile
+
+import (
+	"cmp"
+	_ "embed" // for the reference
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"port67/storage/config"
+)
+
+// Problem is one thing that is wrong with a file. Line and Column count from 1; 0 means the file as a whole.
+type Problem struct {
+	File   string
+	Line   int
+	Column int
+	Path   string // as in subnets[0].pools[1].range; empty where no key is concerned
+	Text   string // what was found, what is allowed
+}
+
+// String returns the problem as one line: dhcp.yaml:14:11: subnets[0].pools[1].range: 10.67.9.0-….
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	b.WriteString(": ")
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Text)
+	return b.String()
+}
+
+// What a file may be at most: no reader runs away with the memory of a node, or with its stack.
+const (
+	octetsMax = 64 << 20
+	depthMax  = 64
+)
+
+//go:embed reference.yaml
+var reference string
+
+// Reference returns an example with every key, its default, unit and source.
+func Reference() string { return reference }
+
+// Decode reads a configuration. name is the file's name for the problems. It returns nil and what is wrong, or
+// a Config that Validate has nothing to say about.
+func Decode(name string, src []byte) (*config.Config, []Problem) {
+	d := &decoder{name: name, at: make(map[string]position), config: new(config.Config)}
+	root, ok := d.parse(src)
+	if !ok {
+		return nil, d.problems
+	}
+	d.root(root)
+	d.validate()
+	if len(d.problems) > 0 {
+		slices.SortStableFunc(d.problems, func(a, b Problem) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
+		return nil, d.problems
+	}
+	return d.config, nil
+}
+
+// decoder reads one file.
+type decoder struct {
+	name        string
+	config      *config.Config
+	definitions *config.Definitions
+	problems    []Problem
+	at          map[string]position // where every path stands in the file
+}
+
+type position struct{ line, column int }
+
+// parse returns the one mapping that the file is, nil if the file is empty. A panic of the YAML library is a
+// problem of the file, because nothing in a file may end a node.
+func (d *decoder) parse(src []byte) (root ast.Node, ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.report(position{}, "", "no YAML: %v", r)
+			root, ok = nil, false
+		}
+	}()
+	if len(src) > octetsMax {
+		d.report(position{}, "", "%d octets: at most %d", len(src), octetsMax)
+		return nil, false
+	}
+	tokens := lexer.Tokenize(string(src))
+	if at, deep := tooDeep(tokens); deep {
+		d.report(at, "", "nested more than %d levels deep", depthMax)
+		return nil, false
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		var at position
+		text := err.Error()
+		var positioned yaml.Error
+		if errors.As(err, &positioned) {
+			at, text = positionOf(positioned.GetToken()), positioned.GetMessage()
+		}
+		d.report(at, "", "no YAML: %s", text)
+		return nil, false
+	}
+	var bodies []ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil && doc.Body.Type() != ast.CommentType {
+			bodies = append(bodies, doc.Body)
+		}
+	}
+	switch len(bodies) {
+	case 0:
+		return nil, true
+	case 1:
+		return bodies[0], true
+	}
+	d.report(positionOf(bodies[1].GetToken()), "", "a second document: a configuration is one")
+	return nil, false
+}
+
+// tooDeep says whether the tokens nest deeper than the parser should follow, and where.
+func tooDeep(tokens token.Tokens) (position, bool) {
+	flow, block, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position != nil && t.Position.Line != line {
+			line, block = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType, token.TagType,
+			token.AnchorType:
+			block++
+		}
+		indent := 0
+		if t.Position != nil {
+			indent = t.Position.IndentLevel
+		}
+		if flow > depthMax || flow == 0 && block+indent > depthMax {
+			return positionOf(t), true
+		}
+	}
+	return position{}, false
+}
+
+func positionOf(t *token.Token) position {
+	if t == nil || t.Position == nil {
+		return position{}
+	}
+	return position{t.Position.Line, t.Position.Column}
+}
+
+func (d *decoder) report(at position, path, format string, args ...any) {
+	d.problems = append(d.problems, Problem{
+		File: d.name, Line: at.line, Column: at.column, Path: path, Text: fmt.Sprintf(format, args...),
+	})
+}
+
+// validate adds what Validate finds, with its place in the file. What follows from a problem that is known
+// already is left out: a range that cannot be read is not missing, too.
+func (d *decoder) validate() {
+	read := d.problems
+	for _, p := range d.config.Validate() {
+		follows := slices.ContainsFunc(read, func(r Problem) bool {
+			return r.Path != "" && (within(p.Path, r.Path) || within(r.Path, p.Path))
+		})
+		if !follows {
+			d.report(d.positionAt(p.Path), p.Path, "%s", p.Text)
+		}
+	}
+}
+
+// within says whether path is outer or lies in it.
+func within(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// positionAt returns where path stands in the file, or the innermost part of it that does.
+func (d *decoder) positionAt(path string) position {
+	for path != "" {
+		if at, ok := d.at[path]; ok {
+			return at
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return position{1, 1}
+}

@@ -1,0 +1,259 @@
+package configfile
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// Encode writes c in the one form in which the same configuration is always written. Decode reads it back as
+// an equal Config. It fails if c is not valid.
+func Encode(c *config.Config) ([]byte, error) {
+	if problems := c.Validate(); len(problems) > 0 {
+		return nil, fmt.Errorf("configuration: %s", problems[0])
+	}
+	w := &writer{definitions: c.Definitions()}
+	w.settings(&c.Settings)
+	w.booking(c.Booking)
+	if c.Renewals != "" {
+		w.pair("renewals", string(c.Renewals))
+	}
+	if q := c.Decline.Quarantine; q != 0 {
+		w.pair("decline", "{quarantine: "+config.FormatSeconds(q)+"}")
+	}
+	if t := c.Probe.TimeoutMillis; t != 0 {
+		w.pair("probe", "{timeout: "+strconv.Itoa(int(t))+"ms}")
+	}
+	w.list("option-definitions", len(c.OptionDefinitions), func(i int) {
+		o := &c.OptionDefinitions[i]
+		w.pair("name", quote(o.Name))
+		w.pair("code", strconv.Itoa(int(o.Code)))
+		w.pair("type", flow(o.Type, quote))
+	})
+	w.list("shared-networks", len(c.SharedNetworks), func(i int) {
+		n := &c.SharedNetworks[i]
+		w.pair("name", quote(n.Name))
+		w.pair("subnets", flow(n.Subnets, netip.Prefix.String))
+		w.settings(&n.Settings)
+	})
+	w.list("subnets", len(c.Subnets), func(i int) { w.subnet(&c.Subnets[i]) })
+	return []byte(w.b.String()), nil
+}
+
+// writer writes YAML in block style, the leaves in flow style.
+type writer struct {
+	b           strings.Builder
+	definitions *config.Definitions
+	indent      int
+	item        bool // the next key begins an element of a list
+}
+
+func (w *writer) pair(name, value string) {
+	w.key(name)
+	w.b.WriteString(" " + value + "\n")
+}
+
+func (w *writer) key(name string) {
+	indent := w.indent
+	if w.item {
+		w.item = false
+		w.b.WriteString(strings.Repeat(" ", indent-2) + "- ")
+	} else {
+		w.b.WriteString(strings.Repeat(" ", indent))
+	}
+	w.b.WriteString(name + ":")
+}
+
+// list writes a list of n mappings. element writes at least one key.
+func (w *writer) list(name string, n int, element func(i int)) {
+	if n == 0 {
+		return
+	}
+	w.key(name)
+	w.b.WriteByte('\n')
+	w.indent += 4
+	for i := range n {
+		w.item = true
+		element(i)
+	}
+	w.indent -= 4
+}
+
+func (w *writer) subnet(s *config.Subnet) {
+	w.pair("prefix", s.Prefix.String())
+	if len(s.Relays) > 0 {
+		w.pair("relays", flow(s.Relays, netip.Addr.String))
+	}
+	if s.ServiceAddress.IsValid() {
+		w.pair("service-address", s.ServiceAddress.String())
+	}
+	if s.EarlyReuse {
+		w.pair("early-reuse", "on")
+	}
+	if s.Allocation != "" {
+		w.pair("allocation", string(s.Allocation))
+	}
+	w.settings(&s.Settings)
+	w.list("pools", len(s.Pools), func(i int) {
+		p := &s.Pools[i]
+		w.pair("range", p.Range.String())
+		if len(p.Classes) > 0 {
+			w.pair("classes", flow(p.Classes, quote))
+		}
+		w.settings(&p.Settings)
+	})
+	if len(s.Exclude) > 0 {
+		w.pair("exclude", flow(s.Exclude, config.AddrRange.String))
+	}
+	w.list("reservations", len(s.Reservations), func(i int) { w.reservation(&s.Reservations[i]) })
+}
+
+func (w *writer) reservation(r *config.Reservation) {
+	if len(r.Hardware) > 0 {
+		w.pair("hardware", quote(config.FormatHardware(r.Hardware)))
+	}
+	if len(r.ClientID) > 0 {
+		w.pair("client-id", `"`+hex.EncodeToString(r.ClientID)+`"`)
+	}
+	if r.Address.IsValid() {
+		w.pair("address", r.Address.String())
+	}
+	if r.Hostname != "" {
+		w.pair("hostname", quote(r.Hostname))
+	}
+	w.settings(&r.Settings)
+}
+
+func (w *writer) settings(s *config.Settings) {
+	var times []string
+	for _, f := range []struct {
+		key string
+		is  *lease.Seconds
+	}{{"default", s.Lease.Default}, {"min", s.Lease.Min}, {"max", s.Lease.Max}} {
+		if f.is != nil {
+			times = append(times, f.key+": "+config.FormatSeconds(*f.is))
+		}
+	}
+	if len(times) > 0 {
+		w.pair("lease", "{"+strings.Join(times, ", ")+"}")
+	}
+	if s.T1 != nil {
+		w.pair("t1", s.T1.String())
+	}
+	if s.T2 != nil {
+		w.pair("t2", s.T2.String())
+	}
+	w.onOff("authoritative", s.Authoritative)
+	w.onOff("echo-client-id", s.EchoClientID)
+	w.onOff("always-broadcast", s.AlwaysBroadcast)
+	if s.NextServer.IsValid() {
+		w.pair("next-server", s.NextServer.String())
+	}
+	if s.ServerName != "" {
+		w.pair("server-name", quote(s.ServerName))
+	}
+	if s.BootFile != "" {
+		w.pair("boot-file-name", quote(s.BootFile))
+	}
+	w.options(s.Options)
+	if len(s.AlwaysSend) > 0 {
+		w.pair("always-send", flow(s.AlwaysSend, w.definitions.Name))
+	}
+	if len(s.NeverSend) > 0 {
+		w.pair("never-send", flow(s.NeverSend, w.definitions.Name))
+	}
+}
+
+func (w *writer) onOff(name string, v *bool) {
+	if v != nil {
+		w.pair(name, strconv.FormatBool(*v))
+	}
+}
+
+func (w *writer) options(options []config.Option) {
+	if len(options) == 0 {
+		return
+	}
+	w.key("options")
+	w.b.WriteByte('\n')
+	w.indent += 2
+	for _, o := range options {
+		v, err := config.DecodeValue(w.definitions.ByCode(o.Code), o.Data)
+		if err != nil {
+			v = config.RawValue(o.Data)
+		}
+		switch v := v.(type) {
+		case []string:
+			w.pair(w.definitions.Name(o.Code), flow(v, quote))
+		case string:
+			w.pair(w.definitions.Name(o.Code), quote(v))
+		}
+	}
+	w.indent -= 2
+}
+
+func (w *writer) booking(b config.Booking) {
+	var parts, grace []string
+	if b.FactorPercent != 0 {
+		parts = append(parts, "factor: "+config.FormatFactor(b.FactorPercent))
+	}
+	if b.Grace != 0 {
+		grace = append(grace, config.FormatSeconds(b.Grace))
+	}
+	if b.GracePermille != 0 {
+		grace = append(grace, b.GracePermille.String())
+	}
+	if len(grace) > 0 {
+		parts = append(parts, "grace: "+strings.Join(grace, " + "))
+	}
+	if b.Pause != 0 {
+		parts = append(parts, "pause: "+config.FormatSeconds(b.Pause))
+	}
+	if len(parts) > 0 {
+		w.pair("booking", "{"+strings.Join(parts, ", ")+"}")
+	}
+}
+
+func flow[T any](items []T, format func(T) string) string {
+	words := make([]string, 0, len(items))
+	for _, v := range items {
+		words = append(words, format(v))
+	}
+	return "[" + strings.Join(words, ", ") + "]"
+}
+
+// quote returns s as a YAML scalar: as it is where nobody could take it for something else, else in double
+// quotes.
+func quote(s string) string {
+	plain := s != "" && s[0] != '-' && s[0] != '.' && strings.TrimRight(s, ".") == s
+	for _, r := range s {
+		letter := r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
+		if !letter && !strings.ContainsRune("-._/ ", r) {
+			plain = false
+		}
+	}
+	if plain && strings.TrimSpace(s) == s && !strings.Contains(s, "  ") {
+		return s
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f || r > unicode.MaxASCII && !unicode.IsPrint(r):
+			fmt.Fprintf(&b, "\\U%08x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
