@@ -33,6 +33,7 @@ type fleet struct {
 	// unsent counts parcels that the kernel refused, the last one for unsentWhy.
 	unsent    int
 	unsentWhy string
+	from      netip.Addr // sender of the datagram that is being heard
 }
 
 // group is clients that were added together.
@@ -108,6 +109,7 @@ func (f *fleet) heard(now time.Duration, from netip.Addr, payload []byte) []parc
 		f.late(now, r)
 		return nil
 	}
+	f.from = from
 	c.hear(now, r, f)
 	f.agenda.fix(c)
 	return f.drain()
@@ -171,7 +173,7 @@ func (f *fleet) jitter() time.Duration {
 // held is part of world.
 func (f *fleet) held(c *client, now time.Duration, r reply) {
 	f.checker.Hold(Claim{Addr: c.addr, Client: name(c.hw), From: now, Until: c.until, Server: r.server})
-	c.group.tally.held(c, now)
+	c.group.tally.held(c, now, f.from)
 }
 
 // dropped is part of world.

@@ -16,7 +16,8 @@ type tally struct {
 	sentKind  map[dhcp4.MessageType]int
 	heardKind map[dhcp4.MessageType]int
 	servers   map[netip.Addr]int // ACKs by option 54
-	sources   map[netip.Addr]int // first ACKs by the sender's address
+	sources   map[netip.Addr]int // ACKs by the sender's address
+	boundBy   map[netip.Addr]int // clients by the sender of their first ACK
 	tries     []int              // tries[n-1]: exchanges that were answered to message n
 	lost      map[loss]int
 	bindings  []time.Duration // when clients were first bound, in order
@@ -28,7 +29,8 @@ type tally struct {
 func newTally() tally {
 	return tally{
 		sentKind: map[dhcp4.MessageType]int{}, heardKind: map[dhcp4.MessageType]int{},
-		servers: map[netip.Addr]int{}, sources: map[netip.Addr]int{}, lost: map[loss]int{},
+		servers: map[netip.Addr]int{}, sources: map[netip.Addr]int{}, boundBy: map[netip.Addr]int{},
+		lost: map[loss]int{},
 	}
 }
 
@@ -49,9 +51,10 @@ func (t *tally) answered(c *client, now time.Duration) {
 	t.tries[c.tries-1]++
 }
 
-func (t *tally) held(c *client, now time.Duration) {
+func (t *tally) held(c *client, now time.Duration, from netip.Addr) {
 	if c.bound == now && !c.counted {
 		c.counted = true
+		t.boundBy[from]++
 		t.bindings = append(t.bindings, now)
 		t.dora = append(t.dora, now-c.first)
 		return
@@ -66,8 +69,9 @@ type Report struct {
 	Bound   int // that have ever held one
 
 	Discovers, Offers, Requests, ACKs, NAKs int // messages; Discovers and Requests with retransmissions
-	Servers                                 map[netip.Addr]int
-	Sources                                 map[netip.Addr]int
+	// Servers are the ACKs by option 54, Sources by the address they came from; BoundBy are the clients by the
+	// address that their first ACK came from.
+	Servers, Sources, BoundBy map[netip.Addr]int
 	// Answered[n] is how many exchanges were answered to their message number n+1; an exchange is a DISCOVER
 	// or a REQUEST with its retransmissions.
 	Answered []int
@@ -93,7 +97,7 @@ type Report struct {
 // report sums up some groups of the fleet.
 func (f *fleet) report(now time.Duration, groups []*group) Report {
 	r := Report{
-		Servers: map[netip.Addr]int{}, Sources: map[netip.Addr]int{}, Strange: f.strange,
+		Servers: map[netip.Addr]int{}, Sources: map[netip.Addr]int{}, BoundBy: map[netip.Addr]int{}, Strange: f.strange,
 		Unsent: f.unsent, UnsentWhy: f.unsentWhy,
 		Violations: f.checker.Violations(),
 	}
@@ -133,6 +137,9 @@ func (r *Report) add(g *group, now time.Duration) {
 	}
 	for a, n := range t.sources {
 		r.Sources[a] += n
+	}
+	for a, n := range t.boundBy {
+		r.BoundBy[a] += n
 	}
 	r.Bindings = append(r.Bindings, t.bindings...)
 	r.RenewalsAt = append(r.RenewalsAt, t.renewals...)
@@ -188,7 +195,7 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "not sent: %d, %s\n", r.Unsent, r.UnsentWhy)
 	}
 	for _, a := range slices.SortedFunc(maps.Keys(r.Sources), netip.Addr.Compare) {
-		fmt.Fprintf(&b, "ACKs from %s: %d\n", a, r.Sources[a])
+		fmt.Fprintf(&b, "from %s: ACKs %d, first ones %d\n", a, r.Sources[a], r.BoundBy[a])
 	}
 	fmt.Fprintf(&b, "addresses held by two clients: %d\n", len(r.Violations))
 	for _, v := range r.Violations[:min(5, len(r.Violations))] {
