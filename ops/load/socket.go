@@ -36,6 +36,8 @@ type sockets struct {
 	uniUDP *net.UDPConn
 	raw    *packet.Conn
 	ifi    *net.Interface
+
+	closing sync.Once
 }
 
 func openSockets(o Options) (s *sockets, err error) {
@@ -90,17 +92,20 @@ func (s *sockets) openRaw(name string) error {
 	return nil
 }
 
+// close may be called twice.
 func (s *sockets) close() error {
 	var errs []error
-	for _, c := range s.relays {
-		errs = append(errs, c.Close())
-	}
-	if s.uniUDP != nil {
-		errs = append(errs, s.uniUDP.Close())
-	}
-	if s.raw != nil {
-		errs = append(errs, s.raw.Close())
-	}
+	s.closing.Do(func() {
+		for _, c := range s.relays {
+			errs = append(errs, c.Close())
+		}
+		if s.uniUDP != nil {
+			errs = append(errs, s.uniUDP.Close())
+		}
+		if s.raw != nil {
+			errs = append(errs, s.raw.Close())
+		}
+	})
 	return errors.Join(errs...)
 }
 
@@ -125,20 +130,14 @@ func (s *sockets) run(ctx context.Context, heard chan<- datagram) error {
 	for i, read := range readers {
 		group.Go(func() {
 			defer cancel()
-			errs[i] = read(heard, ctx.Done())
+			if err := read(heard, ctx.Done()); ctx.Err() == nil {
+				errs[i] = err
+			} // else closing was how it was told to end
 		})
 	}
 	<-ctx.Done()
 	closed := s.close()
 	group.Wait()
-	for i, err := range errs {
-		if errors.Is(err, net.ErrClosed) {
-			errs[i] = nil
-		}
-	}
-	if errors.Is(closed, net.ErrClosed) {
-		closed = nil
-	}
 	return errors.Join(append(errs, closed)...)
 }
 

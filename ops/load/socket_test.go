@@ -3,9 +3,11 @@ package load
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,7 +86,67 @@ func TestLoad_OverRealSockets(t *testing.T) {
 	}
 }
 
-// serveOn answers relay agents at port 67 and clients at port 68 until the socket is closed.
+// TestLoad_DirectClients has clients on a link of their own, who are heard by raw broadcast and hear so.
+func TestLoad_DirectClients(t *testing.T) {
+	var l *Load
+	var server *net.UDPConn
+	inOwnNetwork(t, func() error {
+		wire := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "clients"}, PeerName: "server"}
+		if err := netlink.LinkAdd(wire); err != nil {
+			return err
+		}
+		for _, name := range []string{"clients", "server"} {
+			end, err := netlink.LinkByName(name)
+			if err != nil {
+				return err
+			}
+			if err := netlink.LinkSetUp(end); err != nil {
+				return err
+			}
+		}
+		var err error
+		if l, err = Open(Options{Interface: "clients"}); err != nil {
+			return err
+		}
+		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+			var failed error
+			err := c.Control(func(fd uintptr) {
+				failed = errors.Join(unix.BindToDevice(int(fd), "server"),
+					unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BROADCAST, 1))
+			})
+			return errors.Join(err, failed)
+		}}
+		conn, err := lc.ListenPacket(t.Context(), "udp4", "0.0.0.0:67")
+		if err == nil {
+			server = conn.(*net.UDPConn)
+		}
+		return err
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	id := netip.MustParseAddr("10.67.0.2")
+	go serveOn(t, server, &fakeServer{
+		id: id, lease: 600, leases: map[[6]byte]netip.Addr{}, next: netip.MustParseAddr("10.67.1.0"), echo: 1,
+	})
+	ran := make(chan error, 1)
+	go func() { ran <- l.Run(ctx) }()
+	if err := l.Add(Group{Clients: 300, Rate: 1000}).WaitHolding(ctx, 300); err != nil {
+		t.Fatal(err)
+	}
+	if r := l.Report(); r.Unsent != 0 || r.Strange != 0 || r.Discovers != 300 || r.Offers != 300 {
+		t.Errorf("%v", r)
+	}
+	cancel()
+	if err := <-ran; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// serveOn answers relay agents at port 67, clients with an address at port 68 and others by broadcast, until
+// the socket is closed.
 func serveOn(t *testing.T, conn *net.UDPConn, fake *fakeServer) {
 	b := make([]byte, 1<<16)
 	for {
@@ -94,8 +156,11 @@ func serveOn(t *testing.T, conn *net.UDPConn, fake *fakeServer) {
 		}
 		q := parseRequest(t, b[:n])
 		if reply := fake.answer(q, 0); reply != nil {
-			if q.ciaddr.IsValid() {
+			switch {
+			case q.ciaddr.IsValid():
 				from = netip.AddrPortFrom(q.ciaddr, clientPort)
+			case from.Addr().IsUnspecified():
+				from = netip.AddrPortFrom(netip.MustParseAddr("255.255.255.255"), clientPort)
 			}
 			if _, err := conn.WriteToUDPAddrPort(reply, from); err != nil {
 				return
