@@ -195,11 +195,22 @@ func openEvents() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "netlink"), nil
 }
 
+const (
+	// settleFor is how long no event must come before the interfaces are read, because events come in bursts.
+	settleFor = 20 * time.Millisecond
+	// settleEvents is how many events are awaited so at most.
+	settleEvents = 100
+)
+
 // awaitEvent waits until something has changed, or for refreshEvery, and returns false when the socket is
-// closed or its reader is to stop. What has changed is not looked at: the tables are read whole. A reader
-// that was too slow and missed events (ENOBUFS) is therefore none the worse.
+// closed. What has changed is not looked at: the tables are read whole. A reader that was too slow and missed
+// events (ENOBUFS) is therefore none the worse.
 func awaitEvent(events *os.File, octets []byte) bool {
 	_ = events.SetReadDeadline(time.Now().Add(refreshEvery))
 	_, err := events.Read(octets)
+	for n := 0; n < settleEvents && err == nil; n++ {
+		_ = events.SetReadDeadline(time.Now().Add(settleFor))
+		_, err = events.Read(octets)
+	}
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, unix.ENOBUFS)
 }

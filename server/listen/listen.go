@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"port67/server"
@@ -64,6 +65,7 @@ type Listener struct {
 	opt     Options
 	conn    *net.UDPConn
 	raw     *os.File // AF_PACKET socket; nil without the right to have one
+	rawConn syscall.RawConn
 	events  *os.File // netlink socket that tells of changes
 	links   *links
 	gate    gate
@@ -114,7 +116,7 @@ func (l *Listener) open() (err error) {
 	if l.conn, err = openUDP4(l.opt.Port); err != nil {
 		return err
 	}
-	if l.raw, err = openRaw(); err != nil {
+	if l.raw, l.rawConn, err = openRaw(); err != nil {
 		l.opt.Log.Warn("raw frames are not possible: replies to clients without an address are broadcast; "+
 			"give port67d CAP_NET_RAW", "error", err)
 	}

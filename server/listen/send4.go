@@ -73,12 +73,8 @@ func (l *Listener) sendFrame(t *table, out *link, payload []byte, to dhcp4.Dest)
 	at := unix.SockaddrLinklayer{Protocol: networkOrder(etherTypeIPv4), Ifindex: out.index, Halen: 6}
 	copy(at.Addr[:], to.HW[:])
 
-	raw, err := l.raw.SyscallConn()
-	if err != nil {
-		return trouble("packet socket", err)
-	}
 	var sent error
-	if err := raw.Write(func(fd uintptr) bool {
+	if err := l.rawConn.Write(func(fd uintptr) bool {
 		sent = unix.Sendto(int(fd), *buf, 0, &at)
 		return !errors.Is(sent, unix.EAGAIN) // Else wait until there is room.
 	}); err != nil {

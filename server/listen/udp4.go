@@ -191,10 +191,16 @@ func (l *Listener) countOverflow(total uint32) {
 
 // openRaw opens the socket for frames to clients that cannot be reached by IP yet. It hears nothing
 // (protocol 0) and serves all interfaces, one of which each frame names.
-func openRaw() (*os.File, error) {
+func openRaw() (*os.File, syscall.RawConn, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, trouble("packet socket", err)
+		return nil, nil, trouble("packet socket", err)
 	}
-	return os.NewFile(uintptr(fd), "packet"), nil
+	f := os.NewFile(uintptr(fd), "packet")
+	c, err := f.SyscallConn()
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, trouble("packet socket", err)
+	}
+	return f, c, nil
 }

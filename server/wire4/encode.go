@@ -3,6 +3,7 @@ package wire4
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"port67/server/dhcp4"
 )
@@ -35,7 +36,7 @@ const (
 // client that sent none. Names longer than 63 and 127 octets are cut, so that a NUL ends them (V4-049).
 func Encode(m dhcp4.Message, buf []byte) (payload []byte, dropped []uint8) {
 	start := len(buf)
-	buf = appendHeader(buf, &m)
+	buf = appendHeader(slices.Grow(buf, maxSizeUsual), &m)
 	if len(m.Options) > 0 {
 		buf = append(buf, magicCookie...)
 		if room, need := optionRoom(&m), optionsLen(m.Options); need <= room {
