@@ -48,7 +48,8 @@ func TestListener_V4_001_BroadcastAndIngress(t *testing.T) {
 	}
 }
 
-func TestListener_V4_001_UnicastTellsDestination(t *testing.T) {
+// The client's kernel leaves the checksum for the cable's other end to finish, and that is us.
+func TestListener_V4_001_V4_019_UnicastWithUnfinishedChecksum(t *testing.T) {
 	w := newWorld(t)
 	_, calls := w.listener(Options{})
 	to := netip.MustParseAddrPort("10.67.0.3:67")
@@ -247,7 +248,29 @@ func TestListener_AtMostExchangesMax(t *testing.T) {
 	}
 }
 
-func TestListener_CountsOverflow(t *testing.T) {
+func TestListener_OverflowIsTold(t *testing.T) {
+	w := newWorld(t)
+	count := newTally()
+	count.lost = make(chan uint32, 1024)
+	served := make(chan struct{}, 1024)
+	l, err := Open(Options{Observer: count, Serve: func(context.Context, server.Datagram) server.Outcome {
+		served <- struct{}{}
+		return server.Offered
+	}})
+	w.must(err)
+	w.must(l.conn.SetReadBuffer(1))
+	for i := range byte(100) { // Nobody reads yet.
+		w.send(w.raw, w.discover(i))
+	}
+	w.run(l)
+	next(t, served, "what the kernel kept")
+	w.send(w.raw, w.discover(200)) // Carries the news of what was lost before it.
+	if lost := next(t, count.lost, "the count of lost datagrams"); lost == 0 || lost >= 100 {
+		t.Errorf("lost = %d of 100, want some and not all", lost)
+	}
+}
+
+func TestListener_OverflowCounterWraps(t *testing.T) {
 	count := newTally()
 	l := &Listener{opt: Options{Observer: count}}
 	for _, total := range []uint32{3, 3, 10, 0xffffffff, 4} {

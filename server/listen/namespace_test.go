@@ -196,6 +196,7 @@ type tally struct {
 	mu         sync.Mutex
 	dropped    map[string]int
 	overflowed uint32
+	lost       chan uint32 // if not nil, is told each Overflowed
 	told       chan string
 }
 
@@ -210,7 +211,12 @@ func (c *tally) Dropped(reason string) {
 	c.told <- reason
 }
 
-func (c *tally) Overflowed(n uint32) { c.overflowed += n }
+func (c *tally) Overflowed(n uint32) {
+	c.overflowed += n
+	if c.lost != nil {
+		c.lost <- n
+	}
+}
 
 // listener opens a Listener that sends what it hears to the channel, runs it, and ends it with the test.
 func (w *world) listener(opt Options) (*Listener, <-chan heard) {

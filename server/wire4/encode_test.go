@@ -51,7 +51,7 @@ func codes(t *testing.T, b []byte) (list []uint8) {
 	return nil
 }
 
-func TestEncode_V4_031_PaddedTo300(t *testing.T) {
+func TestEncode_V4_031_W_029_PaddedTo300(t *testing.T) {
 	b, dropped := Encode(offer(), nil)
 	end := vendAt + cookieLen + firstOptions
 	if len(b) != 300 || b[end] != optEnd || len(bytes.Trim(b[end+1:], "\x00")) != 0 || dropped != nil {
