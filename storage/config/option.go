@@ -76,16 +76,16 @@ func (d *Definitions) Find(s string) (OptionDef, error) {
 		Suggest(s, d.names))
 }
 
-// Words returns an option as an administrator would write it: its name and its value.
-func (d *Definitions) Words(o Option) string {
+// ValueWords returns the value of an option as an administrator would write it, lists with commas.
+func (d *Definitions) ValueWords(o Option) string {
 	v, err := DecodeValue(d.ByCode(o.Code), o.Data)
 	if err != nil {
-		v = RawValue(o.Data)
+		return RawValue(o.Data)
 	}
 	if list, ok := v.([]string); ok {
-		v = strings.Join(list, ", ")
+		return strings.Join(list, ", ")
 	}
-	return fmt.Sprintf("%s %v", d.Name(o.Code), v)
+	return fmt.Sprint(v)
 }
 
 // SortOptions puts options into the one order in which they are compared and stored: by ascending code.

@@ -1,0 +1,145 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// flatten returns everything that is said in c as a list of paths and values in words, in the order of the
+// file.
+func flatten(c *Config) []item {
+	f := &flattener{definitions: c.Definitions()}
+	f.settings("", &c.Settings)
+	f.leaf("", "booking factor", c.Booking.FactorPercent != 0, FormatFactor(c.Booking.FactorPercent))
+	f.leaf("", "booking grace", c.Booking.Grace != 0, FormatSeconds(c.Booking.Grace))
+	f.leaf("", "booking grace share", c.Booking.GracePermille != 0, c.Booking.GracePermille.String())
+	f.leaf("", "booking pause", c.Booking.Pause != 0, FormatSeconds(c.Booking.Pause))
+	f.leaf("", "renewals", c.Renewals != "", string(c.Renewals))
+	f.leaf("", "decline quarantine", c.Decline.Quarantine != 0, FormatSeconds(c.Decline.Quarantine))
+	f.leaf("", "probe by ICMP", c.Probe.ICMP, "on")
+	f.leaf("", "probe by ARP", c.Probe.ARP, "on")
+	f.leaf("", "probe timeout", c.Probe.TimeoutMillis != 0, strconv.Itoa(int(c.Probe.TimeoutMillis))+"ms")
+	for _, o := range c.OptionDefinitions {
+		f.leaf("", "option definition "+o.Name, true, fmt.Sprintf("%d, %s", o.Code, strings.Join(o.Type, ", ")))
+	}
+	for i := range c.Classes {
+		path := "class " + c.Classes[i].Name
+		f.leaf("", path, true, c.Classes[i].Test)
+		f.settings(path, &c.Classes[i].Settings)
+	}
+	for i := range c.SharedNetworks {
+		n := &c.SharedNetworks[i]
+		path := "shared network " + n.Name
+		f.leaf("", path, true, joined(n.Subnets, netip.Prefix.String))
+		f.settings(path, &n.Settings)
+	}
+	for i := range c.Subnets {
+		f.subnet(&c.Subnets[i])
+	}
+	return f.items
+}
+
+type flattener struct {
+	definitions *Definitions
+	items       []item
+}
+
+// leaf adds a thing that is part of parent, if it is said at all.
+func (f *flattener) leaf(parent, name string, said bool, value string) {
+	if !said {
+		return
+	}
+	path := name
+	if parent != "" {
+		path = parent + ", " + name
+	}
+	f.items = append(f.items, item{parent: parent, path: path, value: value})
+}
+
+func (f *flattener) subnet(s *Subnet) {
+	path := "subnet " + s.Prefix.String()
+	f.leaf("", path, true, "")
+	f.leaf(path, "relays", len(s.Relays) > 0, joined(s.Relays, netip.Addr.String))
+	f.leaf(path, "service address", s.ServiceAddress.IsValid(), s.ServiceAddress.String())
+	f.leaf(path, "early reuse", s.EarlyReuse, "on")
+	f.leaf(path, "allocation", s.Allocation != "", string(s.Allocation))
+	f.settings(path, &s.Settings)
+	for i := range s.Pools {
+		p := &s.Pools[i]
+		name := "pool " + p.Range.String()
+		f.leaf(path, name, true, "")
+		f.leaf(path+", "+name, "classes", len(p.Classes) > 0, strings.Join(p.Classes, ", "))
+		f.settings(path+", "+name, &p.Settings)
+	}
+	for _, r := range s.Exclude {
+		f.leaf(path, "exclude "+r.String(), true, "")
+	}
+	for i := range s.Reservations {
+		f.reservation(path, &s.Reservations[i])
+	}
+}
+
+func (f *flattener) reservation(parent string, r *Reservation) {
+	keys := r.Keys()
+	if len(keys) == 0 {
+		return
+	}
+	name := "reservation of " + keyWords(keys[0])
+	f.leaf(parent, name, true, "")
+	path := parent + ", " + name
+	for _, k := range keys[1:] {
+		f.leaf(path, "identifier", true, keyWords(k))
+	}
+	f.leaf(path, "address", r.Address.IsValid(), r.Address.String())
+	f.leaf(path, "host name", r.Hostname != "", r.Hostname)
+	f.leaf(path, "RARP", r.RARP, "on")
+	f.settings(path, &r.Settings)
+}
+
+func (f *flattener) settings(parent string, s *Settings) {
+	if d := s.Lease.Default; d != nil {
+		f.leaf(parent, "lease default", true, FormatSeconds(*d))
+	}
+	if d := s.Lease.Min; d != nil {
+		f.leaf(parent, "lease min", true, FormatSeconds(*d))
+	}
+	if d := s.Lease.Max; d != nil {
+		f.leaf(parent, "lease max", true, FormatSeconds(*d))
+	}
+	if s.T1 != nil {
+		f.leaf(parent, "t1", true, s.T1.String())
+	}
+	if s.T2 != nil {
+		f.leaf(parent, "t2", true, s.T2.String())
+	}
+	for _, b := range []struct {
+		name string
+		is   *bool
+	}{
+		{"authoritative", s.Authoritative},
+		{"echo of the client identifier", s.EchoClientID},
+		{"always broadcast", s.AlwaysBroadcast},
+	} {
+		if b.is != nil {
+			f.leaf(parent, b.name, true, strconv.FormatBool(*b.is))
+		}
+	}
+	f.leaf(parent, "next server", s.NextServer.IsValid(), s.NextServer.String())
+	f.leaf(parent, "server name", s.ServerName != "", s.ServerName)
+	f.leaf(parent, "boot file name", s.BootFile != "", s.BootFile)
+	for _, o := range s.Options {
+		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, f.definitions.ValueWords(o))
+	}
+	f.leaf(parent, "always send", len(s.AlwaysSend) > 0, joined(s.AlwaysSend, f.definitions.Name))
+	f.leaf(parent, "never send", len(s.NeverSend) > 0, joined(s.NeverSend, f.definitions.Name))
+}
+
+func joined[T any](items []T, format func(T) string) string {
+	words := make([]string, 0, len(items))
+	for _, v := range items {
+		words = append(words, format(v))
+	}
+	return strings.Join(words, ", ")
+}
