@@ -41,14 +41,18 @@ func story() []storage.Entry {
 		ID: "0e67c1de-0000-4000-8000-000000000001", Name: "n1", PeerAddr: "10.67.0.2:6701",
 		AdminAddr: "10.67.0.2:6702", Addresses: []netip.Addr{addr("10.67.0.2")}, Level: 1, Version: "0.1.0",
 	}
-	n2 := storage.Node{ID: "0e67c1de-0000-4000-8000-000000000002", Name: "n2", PeerAddr: "10.67.0.3:6701", Level: 1}
+	n2 := storage.Node{
+		ID: "0e67c1de-0000-4000-8000-000000000002", Name: "n2", PeerAddr: "10.67.0.3:6701", Level: 1,
+	}
 	link := "10.67.0.0/16"
 	buckets := storage.SetBuckets{Epoch: 1}
 	for b := range buckets.Owners {
 		buckets.Owners[b] = []storage.NodeID{n1.ID, n2.ID}[b%2]
 	}
 	hash := [32]byte{0: 0x67, 31: 1}
-	one := func(at lease.Instant, c ...storage.Command) storage.Entry { return storage.Entry{At: at, Commands: c} }
+	one := func(at lease.Instant, c ...storage.Command) storage.Entry {
+		return storage.Entry{At: at, Commands: c}
+	}
 	t := lease.Genesis
 	return []storage.Entry{
 		one(t, storage.Found{ClusterID: "c1", CACert: []byte{0x30, 0x82}, CAKey: []byte{0x30, 0x81}, Node: n1}),
@@ -141,7 +145,7 @@ func TestGolden_OldLogsAreReadForEver(t *testing.T) {
 func writeGolden(t *testing.T) {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("# The log of a small cluster at feature level 1: kinds, octets. Lines are added, never changed.\n")
+	b.WriteString("# The log of a small cluster at feature level 1. Lines are added, never changed.\n")
 	for _, e := range story() {
 		octets, err := logcodec.Encode(e)
 		if err != nil {

@@ -226,7 +226,7 @@ func TestChaos_RelayToOneNode(t *testing.T) {
 	r.holding(later, 200)
 	r.holding(usual, 300)
 	rep := later.Report()
-	t.Logf("FIGURE relay agent of one node: half of the clients bound within %v, 99 %% within %v; the first 20: %v",
+	t.Logf("FIGURE relay agent of one node: bound within %v (median), %v (99 %%); the first 20 %v",
 		rep.Quantile(500), rep.Quantile(990), first.Report().Quantile(500))
 	// A node that waits for the others waits 250 ms or 500 ms, for two clients of three.
 	if rep.Quantile(500) >= 250*time.Millisecond {

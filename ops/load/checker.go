@@ -40,7 +40,7 @@ type Violation struct {
 
 // String says who held what when.
 func (v Violation) String() string {
-	return fmt.Sprintf("%s: at %v %s was told by %s that it holds it until %v, but %s was told so by %s until %v",
+	return fmt.Sprintf("%s: at %v %s was told by %s that it holds it until %v, %s was told so by %s until %v",
 		v.Then.Addr, v.At, v.Then.Client, v.Then.Server, v.Then.Until,
 		v.First.Client, v.First.Server, v.First.Until)
 }

@@ -182,8 +182,8 @@ func (c *client) transmit(now time.Duration, w world) {
 	w.send(c, r, c.state == renewing)
 }
 
-// patience is how long to wait for an answer to the message just sent: 4 s, then twice as long each time up to
-// 64 s, ±1 s (RFC 2131 §4.1). A renewal waits half of what is left, but 4 s at least and never beyond the end
+// patience is how long to wait for an answer to the message just sent: 4 s, then twice as long each time up
+// to 64 s, ±1 s (RFC 2131 §4.1). A renewal waits half of what is left, but 4 s at least and never beyond the end
 // of its state: RFC 2131 §4.4.5 has 60 s at least, and real clients are quicker.
 func (c *client) patience(now time.Duration, w world) time.Duration {
 	wait := min(4*time.Second<<min(c.tries-1, 4), 64*time.Second) + w.jitter()

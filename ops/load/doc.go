@@ -5,8 +5,8 @@
 // addresses of this machine, or as direct clients by raw broadcast. Checker remembers every ACK and says when
 // two clients held one address.
 //
-// Read client.go first: one client, moved by the time and the messages it hears, and by nothing else. fleet.go
-// is many of them, still without clock or socket. load.go and socket.go give them both.
+// Read client.go first: one client, moved by the time and the messages it hears, and by nothing else.
+// fleet.go is many of them, still without clock or socket. load.go and socket.go give them both.
 //
 //	l, err := load.Open(load.Options{Clients: 3000, Rate: 500, Relays: []load.Relay{{
 //		GIAddr: netip.MustParseAddr("10.70.0.1"), Servers: servers,

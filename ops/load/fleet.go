@@ -115,8 +115,8 @@ func (f *fleet) heard(now time.Duration, from netip.Addr, payload []byte) []parc
 	return f.drain()
 }
 
-// late looks at a reply to an exchange that is over. A client might have believed it, so a lease in it counts,
-// from now on since nobody knows which REQUEST it answers.
+// late looks at a reply to an exchange that is over. A client might have believed it, so a lease in it
+// counts: from now on, since nobody knows which REQUEST it answers.
 func (f *fleet) late(now time.Duration, r reply) {
 	c, ok := f.byHW[r.hw]
 	if !ok {

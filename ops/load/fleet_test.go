@@ -145,7 +145,9 @@ func parseRequest(t *testing.T, b []byte) request {
 	if len(b) < payloadMin || b[0] != bootRequest || binary.BigEndian.Uint32(b[headerLen:]) != magicCookie {
 		t.Fatalf("no DHCP message: %x", b)
 	}
-	q := request{xid: binary.BigEndian.Uint32(b[4:]), secs: binary.BigEndian.Uint16(b[8:]), hw: [6]byte(b[28:34])}
+	q := request{
+		xid: binary.BigEndian.Uint32(b[4:]), secs: binary.BigEndian.Uint16(b[8:]), hw: [6]byte(b[28:34]),
+	}
 	if a := netip.AddrFrom4([4]byte(b[12:16])); !a.IsUnspecified() {
 		q.ciaddr = a
 	}
@@ -179,7 +181,8 @@ func TestFleet_DORAAndRenewal(t *testing.T) {
 	if r.Renewals != 100 || r.Holding != 100 || r.Expired != 0 {
 		t.Errorf("after T1:\n%v", r)
 	}
-	if last := b.log[len(b.log)-1]; !strings.Contains(last, "unicast=true sid=invalid IP rip=invalid IP ciaddr=10.70.1.") {
+	last, want := b.log[len(b.log)-1], "unicast=true sid=invalid IP rip=invalid IP ciaddr=10.70.1."
+	if !strings.Contains(last, want) {
 		t.Errorf("a renewal names its address in ciaddr only (RFC 2131 §4.3.2) and is unicast: %s", last)
 	}
 }
@@ -255,7 +258,9 @@ func TestFleet_Plans(t *testing.T) {
 	b.fleet.add(0, Group{Clients: 1, Plan: Plan{RenewAfter: 10 * time.Second}}, 2)
 	b.fleet.add(0, Group{Clients: 1, Plan: Plan{Silent: true}}, 3)
 	b.run(65 * time.Second)
-	for i, want := range []struct{ holding, renewals, released int }{{0, 0, 1}, {1, 1, 0}, {1, 6, 0}, {1, 0, 0}} {
+	for i, want := range []struct{ holding, renewals, released int }{
+		{0, 0, 1}, {1, 1, 0}, {1, 6, 0}, {1, 0, 0},
+	} {
 		r := b.fleet.report(b.now, b.fleet.groups[i:i+1])
 		if r.Holding != want.holding || r.Renewals != want.renewals || r.Released != want.released {
 			t.Errorf("group %d: want %+v:\n%v", i, want, r)

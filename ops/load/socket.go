@@ -243,8 +243,8 @@ func (s *sockets) relay(p parcel) error {
 
 func broadcastHW() net.HardwareAddr { return net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff} }
 
-// broadcastFrame is payload from a client without an address to everybody: Ethernet, IPv4 and UDP headers with
-// their checksums.
+// broadcastFrame is payload from a client without an address to everybody: Ethernet, IPv4 and UDP headers
+// with their checksums.
 func broadcastFrame(hw [6]byte, payload []byte) []byte {
 	b := make([]byte, 0, 14+20+8+len(payload))
 	b = append(b, broadcastHW()...)

@@ -97,8 +97,9 @@ type Report struct {
 // report sums up some groups of the fleet.
 func (f *fleet) report(now time.Duration, groups []*group) Report {
 	r := Report{
-		Servers: map[netip.Addr]int{}, Sources: map[netip.Addr]int{}, BoundBy: map[netip.Addr]int{}, Strange: f.strange,
-		Unsent: f.unsent, UnsentWhy: f.unsentWhy,
+		Servers: map[netip.Addr]int{}, Sources: map[netip.Addr]int{}, BoundBy: map[netip.Addr]int{},
+		Strange: f.strange,
+		Unsent:  f.unsent, UnsentWhy: f.unsentWhy,
 		Violations: f.checker.Violations(),
 	}
 	for _, g := range groups {
