@@ -73,6 +73,7 @@ type Listener struct {
 	buffers sync.Pool // of *packet
 	frames  sync.Pool // of *[]byte
 	changed chan struct{}
+	closed  sync.Once
 
 	overflows    uint32       // as the kernel last told; only the reader uses it
 	panicsLogged atomic.Int64 // Unix second of the last panic that was logged
@@ -152,8 +153,11 @@ func (l *Listener) drain(stop context.CancelFunc) {
 	l.workers.Wait()
 }
 
-// Close closes the sockets. Run does so itself; Close is for a Listener that was never run.
-func (l *Listener) Close() {
+// Close closes the sockets. Run does so itself; Close is for a Listener that was never run, and harmless
+// afterwards.
+func (l *Listener) Close() { l.closed.Do(l.close) }
+
+func (l *Listener) close() {
 	if l.conn != nil {
 		_ = l.conn.Close()
 	}
