@@ -8,7 +8,7 @@ import "net/netip"
 //	              │  ╲
 //	              │   ╲─▶ Declined
 //	              ▼
-//	           Expired     (not stored: Bound or Released whose booking has passed)
+//	           Expired     (not stored: any of them whose time has passed)
 type Status uint8
 
 // The statuses. The numbers stand in snapshots and are never reused.
@@ -46,10 +46,13 @@ type Lease struct {
 
 	// Booked is B: the log has promised the address to Client and to nobody else until then.
 	Booked Instant
-	// Reusable is R: another client can get the address from then on. R = B + grace, and for a declined
-	// address not before the end of its quarantine. Neither Booked nor Reusable ever decreases for an
-	// address, whoever holds it; only an operator's forced deletion lowers them.
+	// Reusable is R: another client can get the address from then on, if nothing else withholds it. R = B + grace.
+	// Neither Booked nor Reusable ever decreases for an address, whoever holds it; only an operator's forced
+	// deletion lowers them.
 	Reusable Instant
+	// Withheld is until when nobody else gets the address although no booking asks for it: the hold of an
+	// Offered lease, the quarantine of a Declined one. 0 if nothing withholds it.
+	Withheld Instant
 
 	Start Instant // when Client got the address
 	Last  Instant // last word from Client that went through the log
@@ -61,10 +64,25 @@ type Lease struct {
 	RelayInfo string // option 82 of the last relayed message, raw octets
 }
 
-// StatusAt returns the status at now: a lease whose booking has passed is Expired.
+// FreeFrom returns the moment from which another client can get the address: the end of the booking's grace or
+// of what else withholds it, whichever is later.
+func (l *Lease) FreeFrom() Instant { return max(l.Reusable, l.Withheld) }
+
+// StatusAt returns the status at now: a lease whose booking, hold or quarantine has passed is Expired.
 func (l *Lease) StatusAt(now Instant) Status {
-	if (l.Status == Bound || l.Status == Released || l.Status == Offered) && now >= l.Booked {
-		return Expired
+	switch l.Status {
+	case Bound, Released:
+		if now >= l.Booked {
+			return Expired
+		}
+	case Offered:
+		if now >= l.Withheld {
+			return Expired
+		}
+	case Declined:
+		if now >= l.FreeFrom() {
+			return Expired
+		}
 	}
 	return l.Status
 }
