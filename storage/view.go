@@ -1,7 +1,10 @@
 package storage
 
 import (
+	"bytes"
+	"iter"
 	"net/netip"
+	"slices"
 
 	"port67/storage/config"
 	"port67/storage/lease"
@@ -51,7 +54,7 @@ func (v View) Suitable(c Client, link string, asked netip.Addr, owned *lease.Buc
 // remaining is min(L, B − upper) even then, for nodes without a quorum; 0 if nothing may be told.
 func (v View) Renewal(a netip.Addr, k lease.Key, classes []string, asked lease.Seconds, upper lease.Instant,
 ) (told lease.Seconds, extend, ok bool, remaining lease.Seconds) {
-	return v.s.renewal(a, k, classes, asked, upper)
+	return v.s.renewal(renewalQuery{a, k, classes, asked, upper})
 }
 
 // BucketOwner returns the node that owns bucket b, and the epoch of the table.
@@ -68,3 +71,62 @@ func (v View) Node(id NodeID) (Node, bool) { return v.s.node(id) }
 
 // OwnerOfAddress returns the member that has, or had, a as its own address.
 func (v View) OwnerOfAddress(a netip.Addr) (NodeID, bool) { return v.s.ownerOfAddress(a) }
+
+// Leases returns the leases from address a on, ascending; all of them if a is the zero Addr.
+func (v View) Leases(from netip.Addr) iter.Seq[lease.Lease] { return v.s.leases.All(from) }
+
+// LeaseCount returns how many leases there are, living and past.
+func (v View) LeaseCount() int { return v.s.leases.Len() }
+
+// Usage counts the addresses of r by their use, in O(log n).
+func (v View) Usage(r lease.Range) lease.Usage { return v.s.leases.Usage(r) }
+
+// BookingFactor returns the factor k that a Bind in pool p would get now, in percent.
+func (v View) BookingFactor(p *config.CompiledPool) uint64 { return v.s.factor(p) }
+
+// ClusterID returns the name of the cluster, empty before it is founded.
+func (v View) ClusterID() string { return v.s.identity.clusterID }
+
+// CA returns the certificate (DER) and the key (PKCS #8 DER) of the authority that vouches for the nodes.
+func (v View) CA() (cert, key []byte) {
+	return bytes.Clone(v.s.identity.caCert), bytes.Clone(v.s.identity.caKey)
+}
+
+// Level returns the feature level.
+func (v View) Level() uint32 { return v.s.level }
+
+// Tokens returns the tokens that have not expired, spent ones included.
+func (v View) Tokens() []Token { return slices.Clone(v.s.tokens) }
+
+// History returns the latest configurations, oldest first, the one in force last.
+func (v View) History() []Revision { return slices.Clone(v.s.history) }
+
+// Buckets returns which node owns which bucket, and the epoch of the table.
+func (v View) Buckets() (owners [lease.Buckets]NodeID, epoch uint64) { return v.s.buckets, v.s.epoch }
+
+// Anomalies returns how many commands were refused as Internal.
+func (v View) Anomalies() uint64 { return v.s.anomalies }
+
+// NextDue returns the next moment at which the clock changes something: an address becomes reusable, a token
+// expires. It is worth a Tick. False means that nothing is due, ever.
+func (v View) NextDue() (lease.Instant, bool) {
+	at, ok := v.s.leases.NextDue()
+	for i := range v.s.tokens {
+		if t := v.s.tokens[i].Expires; !ok || t < at {
+			at, ok = t, true
+		}
+	}
+	return at, ok
+}
+
+// Digest returns the digest of the state.
+func (v View) Digest() [32]byte { return v.s.digest() }
+
+// DigestAt returns the digest after an entry, if this node applied it and remembers.
+func (v View) DigestAt(index uint64) ([32]byte, bool) { return v.s.witness.at(index) }
+
+// Divergence returns the latest entry after which the leader's digest was not ours, if there was one.
+func (v View) Divergence() (index uint64, theirs, ours [32]byte, parted bool) {
+	w := &v.s.witness
+	return w.index, w.theirs, w.ours, w.parted
+}

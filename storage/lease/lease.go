@@ -86,3 +86,6 @@ func (l *Lease) StatusAt(now Instant) Status {
 	}
 	return l.Status
 }
+
+// GivenBack says whether the client released the address and nothing but its booking keeps it from others.
+func (l *Lease) GivenBack() bool { return l.Status == Released && l.Withheld == 0 }

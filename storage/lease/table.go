@@ -151,16 +151,13 @@ func (t *Table) index(l *Lease, sameClient bool) {
 	}
 	t.used.set(l.Addr, true)
 	t.held.set(l.Addr, held)
-	t.kept.set(l.Addr, held && !l.givenBack())
+	t.kept.set(l.Addr, held && !l.GivenBack())
 	t.bound.set(l.Addr, held && l.Status == Bound)
 	lanes := digestOf(l)
 	for i := range t.sum {
 		t.sum[i] += lanes[i]
 	}
 }
-
-// givenBack says whether the client of l released it and nothing but its booking keeps it from others.
-func (l *Lease) givenBack() bool { return l.Status == Released && l.Withheld <= l.Reusable }
 
 // digestOf returns the SHA-256 of the canonical encoding of l as four numbers.
 func digestOf(l *Lease) (lanes [4]uint64) {

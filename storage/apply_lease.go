@@ -1,0 +1,135 @@
+package storage
+
+import (
+	"net/netip"
+
+	"port67/storage/lease"
+)
+
+// OfferHold is for how long an address on offer is kept for its client.
+const OfferHold lease.Seconds = 120
+
+// The longest fields of a client that a command may carry: a hardware address fills its field (RFC 2131 §2), an
+// identifier one option, option 82 a few concatenated ones (RFC 3396).
+const (
+	keyLenMax       = 1 + 255
+	chaddrLenMax    = 16
+	hostnameLenMax  = 255
+	relayInfoLenMax = 4096
+)
+
+// checkClient refuses what no client can be.
+func checkClient(c *Client) (Result, bool) {
+	switch {
+	case c.Key == "" || len(c.Key) > keyLenMax:
+		return refuse(Internal, "client: no key, or one that no option can hold"), false
+	case len(c.CHAddr) > chaddrLenMax, len(c.Hostname) > hostnameLenMax, len(c.RelayInfo) > relayInfoLenMax:
+		return refuse(Internal, "client: hardware address, host name or relay information too long"), false
+	}
+	return Result{}, true
+}
+
+// offer holds an address for a client: its own, its reserved one, the one the answering node wished for, the one
+// the client asks for, or any that is free.
+func (s *State) offer(c Offer) Result {
+	if r, ok := checkClient(&c.Client); !ok {
+		return r
+	}
+	link, ok := s.link(c.Link)
+	if !ok {
+		return s.judged(nil, NoSuchLink, "no subnet is configured for the link")
+	}
+	b := bid{claim: s.claim(&c.Client, link)}
+	b.held = b.claim.held()
+	if b.addr, ok = b.choose([]netip.Addr{c.Wish, c.Asked}, nil, nil); !ok {
+		return s.judged(&b, Exhausted, "no address of the link is free for the client")
+	}
+	b.sub, _ = b.subnet(b.addr)
+	b.title, _, _ = b.entitled(b.sub, b.addr)
+	r := s.judged(&b, Granted, "")
+	r.Lease = s.hold(&b, &c.Client)
+	r.Told = b.effective(b.title).LeaseTime(0)
+	return r
+}
+
+// hold keeps an address for its client for OfferHold and lowers no booking of it. A lease that the client has or had
+// stays as it is.
+func (s *State) hold(b *bid, c *Client) lease.Lease {
+	until := s.clock.Add(OfferHold)
+	l, has := s.leases.Get(b.addr)
+	switch own := has && b.holds(b.sub, &l); {
+	case own && l.FreeFrom() >= until && !givenBack(b.sub, &l):
+		return l
+	case own && l.Status != lease.Declined:
+		l.Withheld = until
+	default:
+		l = lease.Lease{
+			Addr: b.addr, Client: c.Key, Status: lease.Offered, Booked: l.Booked, Reusable: l.Reusable,
+			Withheld: until, Start: s.clock, Last: s.clock,
+			HType: c.HType, CHAddr: c.CHAddr, Hostname: c.Hostname, RelayInfo: c.RelayInfo,
+		}
+	}
+	s.leases.Put(l)
+	return l
+}
+
+// release marks a lease as given back by its holder (RFC 2131 §4.3.4). It lowers no booking: it may be late,
+// repeated or forged.
+func (s *State) release(c Release) Result {
+	l, ok := s.leases.Get(c.Addr)
+	if !ok || c.Key == "" || !s.heldBy(&l, c.Key) {
+		return refuse(NotHolder, "the address is not the client's")
+	}
+	return s.giveBack(l)
+}
+
+// heldBy says whether l is held by the client with Key k, or another identifier of the same reservation.
+func (s *State) heldBy(l *lease.Lease, k lease.Key) bool {
+	if l.Client == k {
+		return true
+	}
+	if s.config == nil {
+		return false
+	}
+	sub, ok := s.config.SubnetOf(l.Addr)
+	if !ok {
+		return false
+	}
+	q := s.claim(&Client{Key: k}, sub.Link)
+	return q.holds(sub, l)
+}
+
+func (s *State) giveBack(l lease.Lease) Result {
+	switch l.Status {
+	case lease.Released:
+	case lease.Bound:
+		l.Status, l.Last = lease.Released, s.clock
+		s.leases.Put(l)
+	default:
+		return refuse(NotHolder, "the address is "+l.StatusAt(s.clock).String()+", not bound")
+	}
+	return Result{Lease: l, Known: true}
+}
+
+// releaseLease is release on an operator's word.
+func (s *State) releaseLease(c ReleaseLease) Result {
+	l, ok := s.leases.Get(c.Addr)
+	if !ok {
+		return refuse(NoSuchLease, "the address has no lease")
+	}
+	return s.giveBack(l)
+}
+
+// deleteLease forgets a lease. With force the operator vouches that nobody uses the address: the only way in which a
+// booking is lowered.
+func (s *State) deleteLease(c DeleteLease) Result {
+	l, ok := s.leases.Get(c.Addr)
+	switch {
+	case !ok:
+		return refuse(NoSuchLease, "the address has no lease")
+	case l.FreeFrom() > s.clock && !c.Force:
+		return Result{Refusal: StillBooked, Lease: l, Detail: "its client may still use the address"}
+	}
+	s.leases.Delete(c.Addr)
+	return Result{Lease: l}
+}

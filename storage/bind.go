@@ -1,0 +1,248 @@
+package storage
+
+import (
+	"net/netip"
+
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// addressesPerClient is how many addresses of one link one client may hold at a time: it changed its mind, or it
+// is two devices with one identifier. None of them is freed early (safety before thrift).
+const addressesPerClient = 3
+
+// promiseMin is the shortest lease time that is worth telling to a client whose booking is not raised any more.
+const promiseMin lease.Seconds = 60
+
+// bid is a client's REQUEST for an address.
+type bid struct {
+	claim
+	mode  Mode
+	asked lease.Seconds
+	sub   *config.CompiledSubnet
+	addr  netip.Addr
+	rec   lease.Lease   // what is known of addr
+	has   bool          // something is
+	held  []lease.Lease // the client's on the link
+	title title
+	good  bool // the client is entitled to addr
+	other bool // addr is reserved to another client
+}
+
+// bind books an address for a client (RFC 2131 §4.3.2). A compare-and-set on the address: whoever asks, and how
+// often, an address that somebody else may still use is not given away.
+func (s *State) bind(c Bind) Result {
+	if r, ok := checkClient(&c.Client); !ok {
+		return r
+	}
+	if c.Mode < Selecting || c.Mode > Rebinding || c.Addr.IsValid() && !c.Addr.Is4() {
+		return refuse(Internal, "bind: neither a mode nor an IPv4 address that could be")
+	}
+	link, ok := s.linkOf(c.Link, c.Addr)
+	if !ok {
+		if l, has := s.leases.Get(c.Addr); has && l.Client == c.Client.Key && l.FreeFrom() > s.clock {
+			return s.judged(nil, HolderWaits, "the subnet of the address was removed")
+		}
+		return s.judged(nil, NoSuchLink, "no subnet is configured for the link")
+	}
+	b := bid{claim: s.claim(&c.Client, link), mode: c.Mode, asked: c.AskedLease, addr: c.Addr}
+	b.held = b.claim.held()
+	if !b.addr.IsValid() {
+		b.mode = Selecting
+		if b.addr, ok = b.choose(nil, nil, nil); !ok {
+			return s.judged(&b, Exhausted, "no address of the link is free for the client")
+		}
+	}
+	if b.sub, ok = b.subnet(b.addr); !ok {
+		return s.offLink(&b)
+	}
+	b.rec, b.has = s.leases.Get(b.addr)
+	b.title, b.good, b.other = b.entitled(b.sub, b.addr)
+	verdict, why := b.judge()
+	if verdict != grant && verdict != drain {
+		return s.judged(&b, verdict.refusal(), why)
+	}
+	r := s.judged(&b, Granted, "")
+	r.Lease, r.Told = s.book(&b, &c.Client, verdict == drain)
+	s.dropOffers(&b)
+	return r
+}
+
+// linkOf returns the link of that name or, if it has none, the one of the subnet in which a lies.
+func (s *State) linkOf(name string, a netip.Addr) (*config.Link, bool) {
+	if name != "" || s.config == nil {
+		return s.link(name)
+	}
+	sub, ok := s.config.SubnetOf(a)
+	if !ok {
+		return nil, false
+	}
+	return sub.Link, true
+}
+
+// offLink answers a client that asks for an address of another link. If the address is on no link any more, its
+// holder is not told so before others may have it (P13).
+func (s *State) offLink(b *bid) Result {
+	if _, ok := s.config.SubnetOf(b.addr); !ok {
+		l, has := s.leases.Get(b.addr)
+		if has && b.holds(nil, &l) && l.FreeFrom() > s.clock {
+			return s.judged(b, HolderWaits, "the subnet of the address was removed")
+		}
+	}
+	return s.judged(b, NotOnLink, "not an address of link "+b.link.Name)
+}
+
+// judged returns the Result of a bid with what the answering node needs to know beside the verdict.
+func (s *State) judged(b *bid, r Refusal, detail string) Result {
+	out := Result{Refusal: r, Detail: detail}
+	switch {
+	case s.config == nil:
+	case b == nil:
+		out.Authoritative = s.config.Global.Authoritative
+	default:
+		out.Known = len(b.held) > 0
+		sub := b.sub
+		if sub == nil && len(b.link.Subnets) > 0 {
+			sub = b.link.Subnets[0]
+		}
+		out.Authoritative = s.config.EffectiveFor(sub, nil, nil, b.classes).Authoritative
+	}
+	return out
+}
+
+// verdict is what comes of a bid: a Refusal, or one of two ways to grant it.
+type verdict int
+
+const (
+	grant verdict = -1 // the booking is raised
+	drain verdict = -2 // the client is told what is left of the booking, which is raised no more
+)
+
+func (v verdict) refusal() Refusal {
+	if v < 0 {
+		return Granted
+	}
+	return Refusal(v)
+}
+
+// judge decides about a bid, and says why it refuses.
+func (b *bid) judge() (verdict, string) {
+	held := b.has && b.rec.FreeFrom() > b.s.clock
+	mine := b.has && b.holds(b.sub, &b.rec)
+	switch {
+	case held && b.rec.Status == lease.Declined:
+		return verdict(OutOfService), "declined, in quarantine"
+	case mine:
+		return b.judgeHolder(held)
+	case b.mode == InitReboot && b.present() == nil:
+		return verdict(UnknownClient), "the client has no lease on the link" // V4-143
+	case b.other:
+		return verdict(Reserved), "reserved to another client"
+	case held && !givenBack(b.sub, &b.rec):
+		return verdict(InUse), "booked for, or offered to, another client"
+	case b.mode == InitReboot:
+		return verdict(NotYours), "the client's address on the link is " + b.present().Addr.String() // V4-141
+	case b.mode != Selecting:
+		return verdict(UnknownClient), "the client has no lease of the address" // V4-151, V4-163
+	}
+	return b.judgeNewcomer()
+}
+
+// judgeHolder decides about the bid of the client that has, or last had, the address.
+func (b *bid) judgeHolder(held bool) (verdict, string) {
+	if !b.good {
+		left := b.s.clock.Until(b.rec.Booked)
+		switch {
+		case b.rec.Status == lease.Offered: // Nothing was promised yet.
+		case left >= promiseMin:
+			return drain, "" // P5, V4-079
+		case held:
+			return verdict(HolderWaits), "no longer the client's to have" // P13
+		}
+		if b.other {
+			return verdict(Reserved), "reserved to another client"
+		}
+		return verdict(NotInPool), "in no pool that is open to the client"
+	}
+	if a, ok := b.promised(b.addr); ok && b.title.pool != nil {
+		return verdict(Moved), "the client's address is now " + a.String() // V4-158
+	}
+	return grant, ""
+}
+
+// judgeNewcomer decides about the bid for an address that is free for the client.
+func (b *bid) judgeNewcomer() (verdict, string) {
+	if !b.good {
+		return verdict(NotInPool), "in no pool that is open to the client"
+	}
+	if a, ok := b.promised(b.addr); ok && b.title.pool != nil {
+		return verdict(Moved), "the client's address is now " + a.String()
+	}
+	n := 0
+	for i := range b.held {
+		l := &b.held[i]
+		if l.FreeFrom() > b.s.clock && (l.Status == lease.Bound || l.Status == lease.Released) {
+			n++
+		}
+	}
+	if n >= addressesPerClient {
+		return verdict(TooMany), "the client holds as many addresses of the link as one may"
+	}
+	return grant, ""
+}
+
+// present returns the lease of the link that the client has or had, nil if it never had one.
+func (b *bid) present() *lease.Lease {
+	var found *lease.Lease
+	for i := range b.held {
+		l := &b.held[i]
+		if l.Status == lease.Bound || l.Status == lease.Released {
+			if found == nil || l.Last > found.Last {
+				found = l
+			}
+		}
+	}
+	return found
+}
+
+// book writes the lease of a bid that was granted and returns it with the lease time to tell.
+func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Seconds) {
+	now := s.clock
+	l := b.rec
+	if !b.has || !b.holds(b.sub, &b.rec) || l.Status != lease.Bound {
+		l.Start = now
+	}
+	if !b.has || l.Client != c.Key || c.RelayInfo != "" {
+		l.RelayInfo = c.RelayInfo // Kept for renewals, which do not pass the relay (V4-155).
+	}
+	l.Addr, l.Client, l.Status, l.Withheld, l.Last = b.addr, c.Key, lease.Bound, 0, now
+	l.HType, l.CHAddr, l.Hostname = c.HType, c.CHAddr, c.Hostname
+	span := b.effective(b.title).LeaseTime(b.asked)
+	if !drained {
+		s.raise(&l, span, b.title.pool)
+	}
+	l.Told = min(span, now.Until(l.Booked))
+	s.leases.Put(l)
+	return l, l.Told
+}
+
+// dropOffers ends the holds of the client's other offers on the link (V4-131).
+func (s *State) dropOffers(b *bid) {
+	for _, l := range b.held {
+		if l.Addr == b.addr || l.Status != lease.Offered {
+			continue
+		}
+		s.forgetHold(l)
+	}
+}
+
+// forgetHold ends a hold or a quarantine. What the address was booked for before stays; an address that was never
+// booked has nothing to be remembered for.
+func (s *State) forgetHold(l lease.Lease) {
+	if l.Booked == 0 && l.Reusable == 0 {
+		s.leases.Delete(l.Addr)
+		return
+	}
+	l.Status, l.Withheld = lease.Released, 0
+	s.leases.Put(l)
+}

@@ -1,0 +1,109 @@
+package storage
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// suitable is View.Suitable.
+func (s *State) suitable(c Client, link string, asked netip.Addr, owned *lease.BucketSet,
+	taken func(netip.Addr) bool,
+) (netip.Addr, Refusal) {
+	l, ok := s.link(link)
+	if !ok {
+		return netip.Addr{}, NoSuchLink
+	}
+	q := s.claim(&c, l)
+	a, ok := q.choose([]netip.Addr{asked}, owned, taken)
+	if !ok {
+		return netip.Addr{}, Exhausted
+	}
+	return a, Granted
+}
+
+func (s *State) link(name string) (*config.Link, bool) {
+	if s.config == nil {
+		return nil, false
+	}
+	return s.config.Link(name)
+}
+
+// choose picks the address that the client should have, by the rungs of RFC 2131 §4.3.1 with the administrator's
+// promise in front (V4-100 … V4-104): reserved, held, held before, one of wishes, free in the buckets owned (nil:
+// in any). taken is asked about wishes and free addresses; it may be nil.
+func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(netip.Addr) bool) (netip.Addr, bool) {
+	if a, ok := c.promised(netip.Addr{}); ok {
+		return a, true
+	}
+	if a, ok := c.own(); ok {
+		return a, true
+	}
+	for _, a := range wishes {
+		sub, ok := c.subnet(a)
+		if !ok || taken != nil && taken(a) {
+			continue
+		}
+		if _, ok, _ := c.entitled(sub, a); ok && c.free(sub, a) {
+			return a, true
+		}
+	}
+	buckets := lease.AllBuckets()
+	if owned != nil {
+		buckets = *owned
+	}
+	for _, sub := range c.link.Subnets {
+		for _, pool := range sub.Pools {
+			if !pool.Open(c.classes) {
+				continue
+			}
+			w := lease.Wanted{
+				Ranges: pool.Ranges, Buckets: buckets, Early: sub.EarlyReuse, Taken: taken, Now: c.s.clock,
+			}
+			if sub.Allocation != config.AllocationLowest {
+				w.Start = lease.SpreadStart(c.key, pool.Ranges)
+			}
+			if a, ok := c.s.leases.Free(w); ok {
+				return a, true
+			}
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// own returns the address of the link that the client has or had and may still have: bound before on offer before
+// past, and of these the one it spoke of last.
+func (c *claim) own() (netip.Addr, bool) {
+	var candidates []lease.Lease
+	for _, l := range c.held() {
+		sub, _ := c.subnet(l.Addr)
+		if _, ok, _ := c.entitled(sub, l.Addr); ok && c.free(sub, l.Addr) {
+			candidates = append(candidates, l)
+		}
+	}
+	if len(candidates) == 0 {
+		return netip.Addr{}, false
+	}
+	now := c.s.clock
+	return slices.MinFunc(candidates, func(a, b lease.Lease) int {
+		return cmp.Or(
+			cmp.Compare(preference(a.StatusAt(now)), preference(b.StatusAt(now))),
+			cmp.Compare(b.Last, a.Last),
+			a.Addr.Compare(b.Addr),
+		)
+	}).Addr, true
+}
+
+// preference orders the leases of one client by how much it counts on them; less is more.
+func preference(s lease.Status) int {
+	switch s {
+	case lease.Bound:
+		return 0
+	case lease.Offered:
+		return 1
+	}
+	return 2
+}

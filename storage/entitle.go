@@ -1,0 +1,182 @@
+package storage
+
+import (
+	"net/netip"
+	"slices"
+
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// claim is a client on a link and what the configuration in force, not that of whoever proposed, entitles it to.
+type claim struct {
+	s        *State
+	link     *config.Link
+	key      lease.Key
+	hardware lease.Key // of its hardware address; empty if it has none
+	classes  []string
+	reserved bool // it has a reservation on the link
+}
+
+// claim returns the claim of a client on a link.
+func (s *State) claim(c *Client, link *config.Link) claim {
+	out := claim{s: s, link: link, key: c.Key}
+	if c.CHAddr != "" {
+		out.hardware = lease.HardwareKey(c.HType, []byte(c.CHAddr))
+	}
+	for _, sub := range link.Subnets {
+		if _, ok := out.reservation(sub); ok {
+			out.reserved = true
+			break
+		}
+	}
+	out.classes = classesOf(c.Classes, out.reserved)
+	return out
+}
+
+// classesOf returns named with the built-in class that holds by the configuration in force.
+func classesOf(named []string, reserved bool) []string {
+	builtIn := config.Unknown
+	if reserved {
+		builtIn = config.Known
+	}
+	out := make([]string, 0, len(named)+1)
+	for _, n := range named {
+		if n != config.Known && n != config.Unknown {
+			out = append(out, n)
+		}
+	}
+	return append(out, builtIn)
+}
+
+// reservation returns the client's reservation in sub; its identifier counts before its hardware address (V4-087).
+func (c *claim) reservation(sub *config.CompiledSubnet) (*config.CompiledReservation, bool) {
+	return sub.ReservationFor(c.key, c.hardware)
+}
+
+// promised returns the address that the administrator promised to the client on the link, if it is another one
+// than except and the client can have it now.
+func (c *claim) promised(except netip.Addr) (netip.Addr, bool) {
+	if !c.reserved {
+		return netip.Addr{}, false
+	}
+	for _, sub := range c.link.Subnets {
+		r, ok := c.reservation(sub)
+		if ok && r.Address.IsValid() && r.Address != except && c.free(sub, r.Address) {
+			return r.Address, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// subnet returns the subnet of the link in which a lies.
+func (c *claim) subnet(a netip.Addr) (*config.CompiledSubnet, bool) {
+	for _, sub := range c.link.Subnets {
+		if sub.Prefix.Contains(a) {
+			return sub, true
+		}
+	}
+	return nil, false
+}
+
+// title is why a client may have an address: it is reserved for it, or in a pool that is open to it.
+type title struct {
+	sub         *config.CompiledSubnet
+	pool        *config.CompiledPool        // nil if reserved
+	reservation *config.CompiledReservation // nil if the client has none in sub
+}
+
+// entitled returns the client's title to address a of sub. Without one, others says whether a is reserved to
+// somebody else.
+func (c *claim) entitled(sub *config.CompiledSubnet, a netip.Addr) (t title, ok, others bool) {
+	t.sub = sub
+	mine, has := c.reservation(sub)
+	if has {
+		t.reservation = mine
+	}
+	if r, promised := sub.ReservationAt(a); promised {
+		return t, has && r == mine, !has || r != mine
+	}
+	pool, ok := sub.PoolOf(a)
+	if !ok || !pool.Open(c.classes) {
+		return t, false, false
+	}
+	t.pool = pool
+	return t, true, false
+}
+
+// effective returns the settings for a client with that title.
+func (c *claim) effective(t title) *config.Effective {
+	return c.s.config.EffectiveFor(t.sub, t.pool, t.reservation, c.classes)
+}
+
+// holds says whether l is the client's: it is under the client's key, or both are known by identifiers of one
+// reservation in sub (nil if there is no subnet any more).
+func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
+	if l.Client == c.key {
+		return true
+	}
+	if sub == nil || l.Client == "" {
+		return false
+	}
+	mine, ok := c.reservation(sub)
+	if !ok {
+		return false
+	}
+	var hardware lease.Key
+	if l.CHAddr != "" {
+		hardware = lease.HardwareKey(l.HType, []byte(l.CHAddr))
+	}
+	theirs, ok := sub.ReservationFor(l.Client, hardware)
+	return ok && theirs == mine
+}
+
+// free says whether the client can have address a of sub: nobody else holds it, and it is not in quarantine.
+func (c *claim) free(sub *config.CompiledSubnet, a netip.Addr) bool {
+	l, ok := c.s.leases.Get(a)
+	switch {
+	case !ok || l.FreeFrom() <= c.s.clock:
+		return true
+	case l.Status == lease.Declined:
+		return false
+	}
+	return c.holds(sub, &l) || givenBack(sub, &l)
+}
+
+// givenBack says whether others get the address of l before its booking has passed, because its client gave it
+// back and the administrator knows that clients mean it (early-reuse).
+func givenBack(sub *config.CompiledSubnet, l *lease.Lease) bool {
+	return sub.EarlyReuse && l.GivenBack()
+}
+
+// held returns the client's leases on the link, living and past, by ascending address.
+func (c *claim) held() []lease.Lease {
+	var out []lease.Lease
+	add := func(k lease.Key) {
+		for _, l := range c.s.leases.ByClient(k) {
+			sub, ok := c.subnet(l.Addr)
+			if ok && c.holds(sub, &l) {
+				out = append(out, l)
+			}
+		}
+	}
+	add(c.key)
+	if !c.reserved {
+		return out
+	}
+	keys := []lease.Key{c.key}
+	for _, sub := range c.link.Subnets {
+		r, ok := c.reservation(sub)
+		if !ok {
+			continue
+		}
+		for _, k := range r.Keys {
+			if !slices.Contains(keys, k) {
+				keys = append(keys, k)
+				add(k)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b lease.Lease) int { return a.Addr.Compare(b.Addr) })
+	return out
+}
