@@ -247,8 +247,9 @@ func (d *decoder) result(m *raftlogv1.Result) storage.Result {
 	d.check("Lease", l)
 	r.Lease = lease.Lease{
 		Addr: d.addr(l.Addr), Client: lease.Key(l.Client), Status: lease.Status(d.octet("status", l.Status)),
-		Booked: lease.Instant(l.Booked), Reusable: lease.Instant(l.Reusable), Start: lease.Instant(l.Start),
-		Last: lease.Instant(l.Last), Told: lease.Seconds(l.Told), HType: d.octet("htype", l.Htype),
+		Booked: lease.Instant(l.Booked), Reusable: lease.Instant(l.Reusable), Withheld: lease.Instant(l.Withheld),
+		Start: lease.Instant(l.Start),
+		Last:  lease.Instant(l.Last), Told: lease.Seconds(l.Told), HType: d.octet("htype", l.Htype),
 		CHAddr: string(l.Chaddr), Hostname: string(l.Hostname), RelayInfo: string(l.RelayInfo),
 	}
 	return r

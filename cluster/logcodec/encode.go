@@ -166,7 +166,8 @@ func encodeResult(r storage.Result) (*raftlogv1.Result, error) {
 		Revision: r.Revision, Detail: []byte(r.Detail),
 		Lease: &raftlogv1.Lease{
 			Addr: e.addr(r.Lease.Addr), Client: []byte(r.Lease.Client), Status: uint32(r.Lease.Status),
-			Booked: int64(r.Lease.Booked), Reusable: int64(r.Lease.Reusable), Start: int64(r.Lease.Start),
+			Booked: int64(r.Lease.Booked), Reusable: int64(r.Lease.Reusable),
+			Withheld: int64(r.Lease.Withheld), Start: int64(r.Lease.Start),
 			Last: int64(r.Lease.Last), Told: uint32(r.Lease.Told), Htype: uint32(r.Lease.HType),
 			Chaddr: []byte(r.Lease.CHAddr), Hostname: []byte(r.Lease.Hostname),
 			RelayInfo: []byte(r.Lease.RelayInfo),
