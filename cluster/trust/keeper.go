@@ -26,24 +26,23 @@ const (
 // Keeper holds a node's own certificate and the cluster's authority, and makes TLS configurations of them. The
 // certificate is read again when its file changes, so that a renewal needs no restart.
 type Keeper struct {
-	cluster  string
-	certFile string
-	keyFile  string
-	ca       *x509.Certificate
-	pool     *x509.CertPool
+	cluster string
+	file    string
+	ca      *x509.Certificate
+	pool    *x509.CertPool
 
-	mu     sync.Mutex
-	cert   *tls.Certificate
-	stamps [2]time.Time // modification times of the files that cert was read from
+	mu    sync.Mutex
+	cert  *tls.Certificate
+	stamp time.Time // modification time of the file when cert was read
 }
 
-// NewKeeper reads a node's certificate and key from files; ca is the authority's certificate (DER).
-func NewKeeper(cluster, certFile, keyFile string, ca []byte) (*Keeper, error) {
+// NewKeeper reads a node's certificate and key from one PEM file; ca is the authority's certificate (DER).
+func NewKeeper(cluster, file string, ca []byte) (*Keeper, error) {
 	c, err := x509.ParseCertificate(ca)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
-	k := &Keeper{cluster: cluster, certFile: certFile, keyFile: keyFile, ca: c, pool: x509.NewCertPool()}
+	k := &Keeper{cluster: cluster, file: file, ca: c, pool: x509.NewCertPool()}
 	k.pool.AddCert(c)
 	if _, err := k.Certificate(); err != nil {
 		return nil, err
@@ -54,30 +53,26 @@ func NewKeeper(cluster, certFile, keyFile string, ca []byte) (*Keeper, error) {
 // Pool returns the cluster's authority as the roots to trust.
 func (k *Keeper) Pool() *x509.CertPool { return k.pool }
 
-// Certificate returns the node's certificate with the authority's behind it. If the files have become
+// Certificate returns the node's certificate with the authority's behind it. If the file has become
 // unreadable, the last good one is returned.
 func (k *Keeper) Certificate() (*tls.Certificate, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var stamps [2]time.Time
-	for i, name := range []string{k.certFile, k.keyFile} {
-		info, err := os.Stat(name)
-		if err != nil {
-			return k.cert, k.unlessKept(err)
-		}
-		stamps[i] = info.ModTime()
+	info, err := os.Stat(k.file)
+	if err != nil {
+		return k.cert, k.unlessKept(err)
 	}
-	if k.cert != nil && stamps == k.stamps {
+	if k.cert != nil && info.ModTime().Equal(k.stamp) {
 		return k.cert, nil
 	}
-	cert, err := tls.LoadX509KeyPair(k.certFile, k.keyFile)
+	cert, err := tls.LoadX509KeyPair(k.file, k.file)
 	if err != nil {
 		return k.cert, k.unlessKept(err)
 	}
 	if len(cert.Certificate) == 1 {
 		cert.Certificate = append(cert.Certificate, k.ca.Raw)
 	}
-	k.cert, k.stamps = &cert, stamps
+	k.cert, k.stamp = &cert, info.ModTime()
 	return k.cert, nil
 }
 

@@ -1,0 +1,103 @@
+package cluster
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"port67/storage"
+	"port67/storage/disk"
+)
+
+// NodeInfo is what a node says of itself to the others.
+type NodeInfo struct {
+	Name string
+	// PeerListen is where the peer port listens, PeerAdvertise where the others reach it; host:port. Empty
+	// PeerAdvertise means PeerListen.
+	PeerListen    string
+	PeerAdvertise string
+	// AdminAddr is where the admin port is reached; empty: nowhere but on the node itself.
+	AdminAddr string
+	// Addresses are the node's own IPv4 addresses on served links.
+	Addresses []netip.Addr
+	// Version is the software, for people.
+	Version string
+}
+
+func (i NodeInfo) advertise() string {
+	if i.PeerAdvertise != "" {
+		return i.PeerAdvertise
+	}
+	return i.PeerListen
+}
+
+// Handled names one message of one client that a node has answered.
+type Handled struct {
+	Client uint64 // hash of the client's key
+	XID    uint32
+	Type   uint8   // option 53
+	GIAddr [4]byte // zero if not relayed
+}
+
+// Options is what a Node needs from outside.
+type Options struct {
+	// Dir is the data folder, made by Found or Join.
+	Dir  string
+	Node NodeInfo
+	// Logger hears what operators should know; nil: nobody.
+	Logger *slog.Logger
+	// OnHandled is called for every exchange that another node says it has answered. It must not block.
+	OnHandled func(from storage.NodeID, h Handled)
+	// AllowSlowDisk starts even if the disk is too slow for the election timeout.
+	AllowSlowDisk bool
+
+	// What follows has good defaults; tests set it.
+
+	// Clock is the machine's clocks.
+	Clock Clock
+	// Listener is used instead of listening on Node.PeerListen.
+	Listener net.Listener
+	// Space asks for the free space of the data folder.
+	Space func() (disk.Space, error)
+	// DiskFault breaks the disk.
+	DiskFault disk.Fault
+	Timing    Timing
+}
+
+// Timing is how patient a node is. The zero value means a LAN with decent disks.
+type Timing struct {
+	// Heartbeat is both how long a follower waits for its leader and how long an election takes at most
+	// before the next. The leader's lease is five sixths of it.
+	Heartbeat time.Duration
+	// Pulse is how often a node asks the leader for the time; Lost is the silence after which the leader
+	// gives a node's buckets to the others, Back how long it must be heard before it gets some again.
+	Pulse, Lost, Back time.Duration
+	// Promote is how long a new node must have been up to date before it may vote (safety.md G10).
+	Promote time.Duration
+	// Checkpoint is the longest time between two comparisons of digests, if there was anything to compare.
+	Checkpoint time.Duration
+	// DiskSlow is how long a write may take before this node stops calling the others, DiskHung how long
+	// before it gives up (safety.md G3).
+	DiskSlow, DiskHung time.Duration
+	// Extend is how long raised bookings are collected before they are proposed together.
+	Extend time.Duration
+}
+
+func (t Timing) withDefaults() Timing {
+	or := func(d *time.Duration, normal time.Duration) {
+		if *d == 0 {
+			*d = normal
+		}
+	}
+	or(&t.Heartbeat, 300*time.Millisecond)
+	or(&t.Pulse, 250*time.Millisecond)
+	or(&t.Lost, time.Second)
+	or(&t.Back, time.Second)
+	or(&t.Promote, 10*time.Second)
+	or(&t.Checkpoint, 30*time.Second)
+	or(&t.DiskSlow, time.Second)
+	or(&t.DiskHung, 10*time.Second)
+	or(&t.Extend, 50*time.Millisecond)
+	return t
+}

@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"port67/storage"
+	"port67/storage/disk"
+)
+
+// The marks of free space (safety.md G4). Percentages alone would leave too little on a small disk and ask too
+// much of a big one, so each has a floor, and more than plenty is always enough.
+const (
+	warnPercent  = 15
+	lowPercent   = 10
+	lowFloor     = 8 << 20
+	plenty       = 16 << 30
+	fullFloor    = 3 << 20
+	spaceEvery   = 500 * time.Millisecond
+	bindsStopped = "the disk of the leader, or of most nodes, is nearly full (%d MiB free here): no new " +
+		"bindings until there is room; renewals go on"
+	allStopped = "the disk of the leader is full (%d KiB free): nothing is written until there is room"
+)
+
+// space watches the free space of the data folder. A log that cannot be written ends the node, so writing stops
+// before: first what gives new addresses away, then everything but what an operator does.
+type space struct {
+	ask    func() (disk.Space, error)
+	logger *slog.Logger
+
+	mu    sync.Mutex
+	last  disk.Space
+	known bool
+	said  string
+	// short says, while this node leads, that too few of the others have room for what it would write.
+	short bool
+}
+
+// look asks for the free space, and tells operators when it crosses a mark.
+func (s *space) look() {
+	got, err := s.ask()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.logger.Warn("free space unknown", "error", err)
+		return
+	}
+	s.last, s.known = got, true
+	say := ""
+	switch {
+	case s.isLow():
+		say = "disk nearly full: no new bindings"
+	case s.below(warnPercent):
+		say = "disk filling up"
+	}
+	if say != s.said && say != "" {
+		s.logger.Warn(say, "free_mib", got.Free>>20, "total_mib", got.Total>>20)
+	}
+	if say == "" && s.said != "" {
+		s.logger.Info("disk has room again", "free_mib", got.Free>>20)
+	}
+	s.said = say
+}
+
+func (s *space) below(percent uint64) bool {
+	return s.known && s.last.Free < plenty && s.last.Free < s.last.Total/100*percent
+}
+
+func (s *space) isLow() bool {
+	return s.known && (s.below(lowPercent) || s.last.Free < lowFloor)
+}
+
+// low says whether there is too little room for new bindings.
+func (s *space) low() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isLow()
+}
+
+// setShort says whether a majority of the disks that are written to is nearly full.
+func (s *space) setShort(short bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.short = short
+}
+
+// admit returns why c must not be proposed now, nil if it may.
+func (s *space) admit(c storage.Command) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.isLow() && !s.short {
+		return nil
+	}
+	switch c := c.(type) {
+	case storage.Offer:
+		return fmt.Errorf("%w: "+bindsStopped, storage.ErrOverloaded, s.last.Free>>20)
+	case storage.Bind:
+		if c.Mode == storage.Selecting || c.Mode == storage.InitReboot {
+			return fmt.Errorf("%w: "+bindsStopped, storage.ErrOverloaded, s.last.Free>>20)
+		}
+	}
+	if !s.known || s.last.Free >= fullFloor {
+		return nil
+	}
+	switch c.(type) {
+	case storage.Bind, storage.Extend, storage.Tick, storage.Checkpoint, storage.Release, storage.Decline,
+		storage.PutNode, storage.SetBuckets:
+		return fmt.Errorf("%w: "+allStopped, storage.ErrOverloaded, s.last.Free>>10)
+	}
+	return nil
+}
+
+// watchDisk is the goroutine that looks after the disk: free space, writes that hang, writes that failed.
+func (n *Node) watchDisk(ctx context.Context) error {
+	ticker := time.NewTicker(min(spaceEvery, n.timing.DiskHung/4))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.store.Failed(): // G4: after the first error nobody knows what is stored.
+			return fmt.Errorf("data folder %s: %w; free some space or replace the disk, then start again",
+				n.folder.Dir(), n.store.Err())
+		case <-ticker.C:
+		}
+		if stuck := n.store.Stuck(); stuck > n.timing.DiskHung { // G3
+			return fmt.Errorf("data folder %s: %w: a write has been hanging for %v", n.folder.Dir(), errDiskHung,
+				stuck.Round(time.Second))
+		} else if stuck > n.timing.DiskSlow {
+			n.logger.Warn("disk does not answer; this node keeps silent", "for", stuck)
+		}
+		n.space.look()
+	}
+}

@@ -1,0 +1,139 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"port67/storage"
+	"port67/storage/lease"
+)
+
+// Status is the cluster as this node sees it.
+type Status struct {
+	ClusterID    string
+	Self         storage.NodeID
+	Leader       storage.NodeID // empty: none known
+	Term         uint64
+	CommitIndex  uint64
+	AppliedIndex uint64
+	Digest       [32]byte // of the state at AppliedIndex
+	Clock        lease.Instant
+	Level        uint32
+	BucketEpoch  uint64
+	Revision     uint64
+	// LossesBearable is how many more voters can die before the quorum is gone; -1: it is gone now.
+	LossesBearable int
+	Members        []MemberStatus
+}
+
+// MemberStatus is one member as this node sees it.
+type MemberStatus struct {
+	Node     storage.Node
+	Voter    bool
+	Leader   bool
+	Alive    bool          // heard from within the last 3 s
+	LastSeen time.Duration // since; 0 for oneself
+	Lag      uint64        // entries behind the leader; 0 if unknown
+	Buckets  int
+	// Trouble is why a node does not serve, in words; empty if all is well.
+	Trouble string
+}
+
+// alarms is what is wrong with other nodes in this node's eyes.
+type alarms struct {
+	installs map[storage.NodeID]string
+}
+
+// installsAlarm is called when one snapshot had to be sent to one node too often (G5).
+func (n *Node) installsAlarm(id raft.ServerID, index uint64) {
+	n.logger.Error("a node does not take its snapshot; remove it, empty its data folder and join again",
+		"node", id, "snapshot_index", index)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.status.installs == nil {
+		n.status.installs = map[storage.NodeID]string{}
+	}
+	n.status.installs[storage.NodeID(id)] = fmt.Sprintf("does not take the snapshot of log index %d; remove it, "+
+		"empty its data folder and join again", index)
+}
+
+func (n *Node) alarm(id storage.NodeID) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.status.installs[id]
+}
+
+// Status returns this node's knowledge of all members. It needs no quorum.
+func (n *Node) Status() Status {
+	way := n.route.now()
+	s := Status{
+		ClusterID: n.cluster, Self: n.id, Leader: way.leader,
+		Term: n.raft.CurrentTerm(), CommitIndex: n.raft.CommitIndex(),
+	}
+	count := map[storage.NodeID]int{}
+	var nodes []storage.Node
+	n.Read(func(v storage.View) {
+		s.AppliedIndex, s.Digest, s.Clock = v.Index(), v.Digest(), v.Clock()
+		s.Level, s.Revision = v.Level(), v.Revision()
+		owners, epoch := v.Buckets()
+		s.BucketEpoch = epoch
+		for _, o := range owners {
+			count[o]++
+		}
+		nodes = v.Nodes()
+	})
+	voters := n.voters()
+	top := max(s.AppliedIndex, n.ward.get(way.leader).applied)
+	alive := 0
+	for _, node := range nodes {
+		m := n.memberStatus(node, way, top)
+		m.Voter, m.Buckets = voters[node.ID], count[node.ID]
+		if m.Voter && m.Alive {
+			alive++
+		}
+		s.Members = append(s.Members, m)
+	}
+	s.LossesBearable = max(-1, alive-(len(voters)/2+1))
+	return s
+}
+
+func (n *Node) memberStatus(node storage.Node, way way, top uint64) MemberStatus {
+	m := MemberStatus{Node: node, Leader: node.ID == way.leader}
+	if node.ID == n.id {
+		m.Alive, m.Trouble = true, n.trouble()
+		m.Lag = top - min(top, n.replica.position().index)
+		return m
+	}
+	h := n.ward.get(node.ID)
+	if !h.seen.IsZero() {
+		m.LastSeen = time.Since(h.seen)
+		m.Alive = m.LastSeen < aliveMax
+		m.Lag = top - min(top, h.applied)
+	}
+	m.Trouble = h.trouble
+	if m.Trouble == "" {
+		m.Trouble = n.alarm(node.ID)
+	}
+	return m
+}
+
+// Drained says whether this node is to be left without clients.
+func (n *Node) Drained() bool {
+	node, ok := n.members.get(n.id)
+	return ok && node.Drained
+}
+
+// Wall translates an instant of cluster time into wall time, for people: cluster time and wall time have nothing
+// in common but the distance from now.
+func (n *Node) Wall(i lease.Instant) time.Time {
+	if i == lease.Never || i == 0 {
+		return time.Time{}
+	}
+	now := millisOf(n.replica.position().clock)
+	if upper, ok := n.time.upper(); ok {
+		now = max(now, upper)
+	}
+	return time.Now().Add(time.Duration(millisOf(i)-now) * time.Millisecond).Round(time.Second)
+}
