@@ -234,11 +234,7 @@ func (d *duty) members(ctx context.Context) {
 			d.propose(ctx, storage.PutNode{Node: merge(node, said)})
 		}
 	}
-	configuration := n.raft.GetConfiguration()
-	if configuration.Error() != nil {
-		return
-	}
-	for _, s := range configuration.Configuration().Servers {
+	for _, s := range n.servers() {
 		node, ok := n.members.get(storage.NodeID(s.ID))
 		if ok && node.Removed && node.ID != n.id {
 			_ = n.raft.RemoveServer(s.ID, 0, enqueueMax).Error()
@@ -260,13 +256,9 @@ func merge(old, said storage.Node) storage.Node {
 // promote lets new nodes vote that have kept up long enough (G10).
 func (d *duty) promote(ctx context.Context, now time.Time) {
 	n := d.n
-	configuration := n.raft.GetConfiguration()
-	if configuration.Error() != nil {
-		return
-	}
 	index := n.replica.position().index
 	ready := map[storage.NodeID]time.Time{}
-	for _, s := range configuration.Configuration().Servers {
+	for _, s := range n.servers() {
 		id := storage.NodeID(s.ID)
 		h := n.ward.get(id)
 		if s.Suffrage == raft.Voter || now.Sub(h.seen) > n.timing.Lost || h.applied+caughtUp < index ||

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -16,13 +17,14 @@ import (
 	"port67/storage"
 )
 
-// directory is who belongs to the cluster, as far as this node knows: the replicated state first, and for those
-// it does not hold yet, what members have told since. A node that was away while the cluster grew could else
-// never let the new leader in.
+// directory is who belongs to the cluster, as far as this node knows: the replicated state first; for those it
+// does not hold yet, what members have told since; last, Raft's own list. A node that was away while the cluster
+// grew could else never let the new leader in, and one that has just started, whose state is empty until it hears
+// from a leader, nobody at all.
 type directory struct {
 	self    storage.NodeID
 	replica *replica
-	raft    func() (raft.Configuration, bool)
+	servers func() []raft.Server
 
 	mu      sync.Mutex
 	learned map[storage.NodeID]storage.Node
@@ -36,8 +38,20 @@ func (d *directory) get(id storage.NodeID) (node storage.Node, ok bool) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	node, ok = d.learned[id]
-	return node, ok
+	if node, ok = d.learned[id]; ok {
+		return node, true
+	}
+	for _, s := range d.servers() {
+		if storage.NodeID(s.ID) == id {
+			return nodeOfServer(s), true
+		}
+	}
+	return storage.Node{}, false
+}
+
+func nodeOfServer(s raft.Server) storage.Node {
+	_, addr, _ := strings.Cut(string(s.Address), "@")
+	return storage.Node{ID: storage.NodeID(s.ID), PeerAddr: addr}
 }
 
 // all returns the members that are not removed, this node included if it is known.
@@ -57,6 +71,12 @@ func (d *directory) all() []storage.Node {
 	for id, n := range d.learned {
 		if !seen[id] && !n.Removed {
 			out = append(out, n)
+		}
+		seen[id] = true
+	}
+	for _, s := range d.servers() {
+		if !seen[storage.NodeID(s.ID)] {
+			out = append(out, nodeOfServer(s))
 		}
 	}
 	return out
@@ -97,13 +117,6 @@ func (d *directory) admit(id trust.Identity, proto string) error {
 		return nil
 	case ok:
 		return fmt.Errorf("%s: removed from the cluster", id)
-	}
-	if members, ok := d.raft(); ok {
-		for _, s := range members.Servers {
-			if string(s.ID) == id.Name {
-				return nil
-			}
-		}
 	}
 	return fmt.Errorf("%s: not a member", id)
 }
@@ -192,23 +205,25 @@ func (n *Node) SetAddresses(a []netip.Addr) {
 	n.info.Addresses = slices.Clone(a)
 }
 
-// configuration returns Raft's list of servers.
-func (n *Node) configuration() (raft.Configuration, bool) {
-	future := n.raft.GetConfiguration()
-	if future.Error() != nil {
-		return raft.Configuration{}, false
+// servers returns Raft's list of members, empty before Raft has started.
+func (n *Node) servers() []raft.Server {
+	r := n.started.Load()
+	if r == nil {
+		return nil
 	}
-	return future.Configuration(), true
+	future := r.GetConfiguration()
+	if future.Error() != nil {
+		return nil
+	}
+	return future.Configuration().Servers
 }
 
 // voters returns the members that vote.
 func (n *Node) voters() map[storage.NodeID]bool {
 	out := map[storage.NodeID]bool{}
-	if c, ok := n.configuration(); ok {
-		for _, s := range c.Servers {
-			if s.Suffrage == raft.Voter {
-				out[storage.NodeID(s.ID)] = true
-			}
+	for _, s := range n.servers() {
+		if s.Suffrage == raft.Voter {
+			out[storage.NodeID(s.ID)] = true
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,6 +57,7 @@ type Node struct {
 	keeper    *trust.Keeper
 	port      *trust.Port
 	raft      *raft.Raft
+	started   atomic.Pointer[raft.Raft] // raft again, for those whom Raft itself calls while it starts
 	transport *guarded
 	led       chan bool
 
@@ -177,7 +179,7 @@ func (n *Node) identify() error {
 	n.members = &directory{
 		self:    n.id,
 		replica: n.replica,
-		raft:    n.configuration,
+		servers: n.servers,
 		learned: map[storage.NodeID]storage.Node{},
 	}
 	n.peers = newPeers(n.id, n.keeper.Dial, n.members.addr)
@@ -217,6 +219,7 @@ func (n *Node) startRaft(listener net.Listener) error {
 		_ = n.transport.Close()
 		return fmt.Errorf("data folder %s: %w", n.folder.Dir(), err)
 	}
+	n.started.Store(n.raft)
 	return nil
 }
 
