@@ -112,7 +112,7 @@ func (n *Node) await(p *proposal) (storage.Result, error) {
 func idempotent(c storage.Command) bool {
 	switch c.(type) {
 	case storage.Offer, storage.Bind, storage.Extend, storage.Release, storage.Decline, storage.Tick,
-		storage.PutNode, storage.RemoveNode, storage.DrainNode, storage.SetLevel:
+		storage.PutNode, storage.RemoveNode, storage.DrainNode, storage.SetLevel, storage.AddToken, storage.UseToken:
 		return true
 	}
 	return false
