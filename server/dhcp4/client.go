@@ -40,12 +40,6 @@ const (
 	optMSRoutes         = 249
 )
 
-// The built-in classes: clients with and without a reservation on their link.
-const (
-	classKnown   = "known"
-	classUnknown = "unknown"
-)
-
 var broadcastAddr = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // ClientKey returns who the client is for us: its client identifier, else its hardware type and address

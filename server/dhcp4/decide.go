@@ -155,9 +155,9 @@ func (c *chooser) locate(has netip.Addr) bool {
 		c.d.Why = why
 		return false
 	}
-	class := classUnknown
+	class := config.Unknown
 	if _, known := reservation(p.link.Subnets, c.d.keys); known {
-		class = classKnown
+		class = config.Known
 	}
 	c.d.place, c.d.classes = p, []string{class}
 	c.d.Path = Path{Link: p.link.Name, GIAddr: netip.IPv4Unspecified()}

@@ -1,0 +1,250 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"port67/server/dhcp4"
+	"port67/storage"
+	"port67/storage/configfile"
+	"port67/storage/lease"
+)
+
+// TestScripts plays testdata/*.txtar: a configuration, what happens (NAME.do), what node n1 hears (NAME.hear,
+// one message), and what comes of it (NAME.expect). With -update it writes what came of it.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("testdata/*.txtar: %d scripts, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { play(t, file) })
+	}
+}
+
+func play(t *testing.T, file string) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, rest, _ := strings.Cut("\n"+string(b), "\n-- ")
+	text = strings.TrimPrefix(text, "\n") + "\n"
+	var s *scene
+	var came string
+	for section := range strings.SplitSeq(rest, "\n-- ") {
+		name, body, _ := strings.Cut(section, " --\n")
+		body = strings.TrimSuffix(body, "\n") + "\n"
+		switch filepath.Ext(name) {
+		case ".yaml":
+			s = newScene(t, file, []byte(body))
+		case ".do":
+			for line := range strings.Lines(body) {
+				s.do(strings.Fields(line))
+			}
+		case ".hear":
+			came = s.hear(strings.Fields(body))
+		case ".expect":
+			if diff := cmp.Diff(body, came); diff != "" && !*update {
+				t.Errorf("%s: %s: (-want +got)\n%s", file, name, diff)
+			}
+			body = came
+		default:
+			t.Fatalf("%s: %s: a section is .yaml, .do, .hear or .expect", file, name)
+		}
+		text += "-- " + name + " --\n" + body
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// scene is node n1 of three, with a replicated state but without a cluster. It is all ports of its Server.
+type scene struct {
+	t      *testing.T
+	server *Server
+	state  *storage.State
+	index  uint64
+	now    lease.Instant
+	clock  *stubClock
+	trace  []string
+
+	quorum   error // what Propose says; nil if there is one
+	touch    bool
+	anchor   bool
+	age      time.Duration  // of the next packet
+	answers  storage.NodeID // who answers while n1 waits
+	onCommit time.Duration  // how long a commit takes
+	ended    Outcome
+}
+
+func newScene(t *testing.T, file string, yaml []byte) *scene {
+	c, problems := configfile.Decode(file, yaml)
+	if len(problems) > 0 {
+		t.Fatalf("%s: %v", file, problems)
+	}
+	s := &scene{
+		t: t, state: storage.New(), now: lease.Genesis, clock: &stubClock{now: time.Unix(1_000_000, 0)},
+		touch: true, anchor: true,
+	}
+	s.clock.meanwhile = s.wait
+	s.server = New(Options{
+		Self: "n1", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s, Clock: s.clock,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	s.apply(storage.Found{ClusterID: "test", Node: member("n1", "10.67.0.2")})
+	s.apply(storage.PutNode{Node: member("n2", "10.67.0.3")})
+	s.apply(storage.PutNode{Node: member("n3", "10.67.0.4")})
+	s.buckets([]string{"n1"})
+	if r := s.apply(storage.SetConfig{Config: c, Author: "test"}); r.Refusal != storage.Granted {
+		t.Fatalf("%s: configuration refused: %s", file, r.Detail)
+	}
+	return s
+}
+
+func member(id, addr string) storage.Node {
+	return storage.Node{ID: storage.NodeID(id), Name: id, Addresses: []netip.Addr{netip.MustParseAddr(addr)}, Level: 1}
+}
+
+func (s *scene) apply(c storage.Command) storage.Result {
+	s.index++
+	return s.state.Apply(s.index, storage.Entry{At: s.now, Commands: []storage.Command{c}})[0]
+}
+
+func (s *scene) buckets(ids []string) {
+	_, epoch := storage.ViewOf(s.state).BucketOwner(0)
+	b := storage.SetBuckets{Epoch: epoch + 1}
+	for i := range b.Owners {
+		b.Owners[i] = storage.NodeID(ids[i%len(ids)])
+	}
+	if r := s.apply(b); r.Refusal != storage.Granted {
+		s.t.Fatalf("buckets refused: %d", r.Refusal)
+	}
+}
+
+// pass lets time go by on all clocks.
+func (s *scene) pass(d time.Duration) {
+	s.now = s.now.Add(lease.Seconds(d / time.Second))
+	s.clock.now = s.clock.now.Add(d)
+}
+
+// do lets something happen: one line of a .do section.
+func (s *scene) do(words []string) {
+	arg := strings.Join(words[1:], " ")
+	switch words[0] {
+	case "pass": // a duration
+		d, err := time.ParseDuration(arg)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.pass(d)
+		s.apply(storage.Tick{})
+	case "quorum": // there, lost, unknown
+		s.quorum = map[string]error{"there": nil, "lost": storage.ErrNoLeader, "unknown": storage.ErrUnknown}[arg]
+	case "touch": // there, lost
+		s.touch = arg == "there"
+	case "anchor": // there, lost
+		s.anchor = arg == "there"
+	case "buckets": // the nodes that own them
+		s.buckets(words[1:])
+	case "answers": // the node that answers while n1 waits, or nobody
+		s.answers = storage.NodeID(strings.TrimPrefix(arg, "nobody"))
+	case "age", "commit": // of the next packet; how long the next commit takes
+		d, err := time.ParseDuration(arg)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if words[0] == "age" {
+			s.age = d
+		} else {
+			s.onCommit = d
+		}
+	default:
+		s.t.Fatalf("%s: happens nowhere", words[0])
+	}
+}
+
+// hear lets n1 hear a message, and returns what came of it.
+func (s *scene) hear(words []string) string {
+	s.trace = nil
+	payload, in := parseScript(s.t, words)
+	began := s.clock.now
+	o := s.server.Serve4(context.Background(), Datagram{Payload: payload, Ingress: in, Heard: s.clock.now.Add(-s.age)})
+	s.age = 0
+	if o != s.ended {
+		s.t.Errorf("outcome %v, and the observer was told %v", o, s.ended)
+	}
+	if waited := s.clock.now.Sub(began).Truncate(time.Second); waited > 0 {
+		s.now = s.now.Add(lease.Seconds(waited / time.Second))
+	}
+	return strings.Join(append(s.trace, "outcome  "+o.String()), "\n") + "\n"
+}
+
+func (s *scene) say(format string, a ...any) { s.trace = append(s.trace, fmt.Sprintf(format, a...)) }
+
+// wait is what happens while n1 waits for the nodes ahead.
+func (s *scene) wait(d time.Duration) {
+	s.say("wait     %v", d)
+	if s.answers != "" {
+		for x := range s.server.inflight.open {
+			s.server.HandledBy(s.answers, x)
+		}
+	}
+}
+
+// Read implements Reader.
+func (s *scene) Read(f func(storage.View)) { f(storage.ViewOf(s.state)) }
+
+// Propose implements Proposer.
+func (s *scene) Propose(_ context.Context, c storage.Command) (storage.Result, error) {
+	s.say("propose  %s", describe(c))
+	s.clock.now = s.clock.now.Add(s.onCommit)
+	s.onCommit = 0
+	if s.quorum != nil {
+		return storage.Result{}, s.quorum
+	}
+	r := s.apply(c)
+	if r.Refusal != storage.Granted {
+		s.say("refused  %d known=%v authoritative=%v", r.Refusal, r.Known, r.Authoritative)
+	}
+	return r, nil
+}
+
+// Extend implements Proposer.
+func (s *scene) Extend(e storage.Extend) { s.say("extend   %v %v", e.Key, e.Addr) }
+
+// Upper implements Timekeeper.
+func (s *scene) Upper() (lease.Instant, bool) { return s.now, s.anchor }
+
+// InTouch implements Timekeeper.
+func (s *scene) InTouch() bool { return s.touch }
+
+// Handled implements Neighbours.
+func (s *scene) Handled(x Exchange) { s.say("tell     handled xid=%x", x.XID) }
+
+// Send4 implements Sender4.
+func (s *scene) Send4(_ context.Context, payload []byte, to dhcp4.Dest) error {
+	if len(payload) < 300 {
+		return errors.New("payload shorter than 300 octets") // V4-031
+	}
+	s.say("reply    %s", describeReply(payload))
+	how := map[dhcp4.DestKind]string{dhcp4.DestRouted: "routed", dhcp4.DestRaw: "raw", dhcp4.DestBroadcast: "broadcast"}
+	s.say("send     %s %v:%s from %v", how[to.Kind], to.Addr, strconv.Itoa(int(to.Port)), to.Source)
+	return nil
+}
+
+// Ended implements Observer.
+func (s *scene) Ended(_ dhcp4.MessageType, o Outcome, _ time.Duration) { s.ended = o }
