@@ -44,8 +44,8 @@ func play(t *testing.T, file string) {
 	var s *scene
 	var came string
 	for section := range strings.SplitSeq(rest, "\n-- ") {
-		name, body, _ := strings.Cut(section, " --\n")
-		body = strings.TrimSuffix(body, "\n") + "\n"
+		name, body, _ := strings.Cut(section+"\n", " --\n")
+		body = strings.TrimRight(body, "\n") + "\n"
 		switch filepath.Ext(name) {
 		case ".yaml":
 			s = newScene(t, file, []byte(body))

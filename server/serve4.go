@@ -129,18 +129,18 @@ func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, resu
 ) (Outcome, error) {
 	m, why := dhcp4.Reply(d, result)
 	if why != dhcp4.Answer {
-		s.answered(x)
+		s.answered(x, d)
 		return outcomeOf(why), nil
 	}
 	switch {
 	case query.Type == dhcp4.Release && result.Refusal == storage.Granted:
-		s.answered(x)
+		s.answered(x, d)
 		return Released, nil
 	case query.Type == dhcp4.Decline && result.Refusal == storage.Granted:
-		s.answered(x)
+		s.answered(x, d)
 		return Declined, nil
 	case d.Reply == 0:
-		s.answered(x)
+		s.answered(x, d)
 		return refused(result.Refusal), nil
 	case m.Type == dhcp4.NAK:
 		o = Denied
@@ -156,14 +156,16 @@ func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, resu
 	if err := s.sender.Send4(ctx, payload, dhcp4.Destination(query, &m, &in.Ingress)); err != nil {
 		return SendFailed, err
 	}
-	s.answered(x)
+	s.answered(x, d)
 	return o, nil
 }
 
-// answered remembers and tells that this node is done with x.
-func (s *Server) answered(x Exchange) {
+// answered remembers that this node is done with x, and tells those who may have heard it too.
+func (s *Server) answered(x Exchange, d *dhcp4.Decision) {
 	s.neighbours.answered(x)
-	s.peers.Handled(x)
+	if !d.Private {
+		s.peers.Handled(x)
+	}
 }
 
 // tooOld says whether a packet has lain too long, or comes from the future because the clock was set back.

@@ -40,13 +40,21 @@ const (
 	optMSRoutes         = 249
 )
 
+// The sizes beyond which a client's word is not taken into the log. No option by itself is longer than 255
+// octets; pieces of options add up (RFC 3396).
+const (
+	clientIDLenMax  = 255
+	hostnameLenMax  = 255
+	relayInfoLenMax = 1024
+)
+
 var broadcastAddr = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // ClientKey returns who the client is for us: its client identifier, else its hardware type and address
-// (V4-080, V4-081; RFC 2131 §4.2). An identifier of less than two octets is none (V4-084). It is false for a
-// client that nothing identifies (V4-007).
+// (V4-080, V4-081; RFC 2131 §4.2). An identifier of less than two octets is none (V4-084), nor is one that no
+// single option could hold. It is false for a client that nothing identifies (V4-007).
 func (q *Query) ClientKey() (lease.Key, bool) {
-	if id, _ := q.Options.Get(optClientID); len(id) >= 2 {
+	if id, _ := q.Options.Get(optClientID); len(id) >= 2 && len(id) <= clientIDLenMax {
 		return lease.ClientIDKey(id), true
 	}
 	if hw := q.hardware(); q.HType != 0 && len(hw) > 0 {
@@ -98,6 +106,9 @@ func (q *Query) asked() lease.Seconds {
 func (q *Query) hostname() string {
 	b, _ := q.Options.Get(optHostname)
 	name := strings.TrimRight(string(b), "\x00") // V4-017
+	if len(name) > hostnameLenMax {
+		return ""
+	}
 	for _, c := range []byte(name) {
 		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '.' && c != '_' {
 			return ""
@@ -116,11 +127,19 @@ func (q *Query) secs() uint16 {
 
 // client returns what commands carry of the client.
 func (q *Query) client(k lease.Key, classes []string) storage.Client {
-	rai, _ := q.Options.Get(optRelayInfo)
 	return storage.Client{
 		Key: k, HType: q.HType, CHAddr: string(q.hardware()),
-		Hostname: q.hostname(), Classes: classes, RelayInfo: string(rai),
+		Hostname: q.hostname(), Classes: classes, RelayInfo: q.relayInfo(),
 	}
+}
+
+// relayInfo returns option 82 as commands carry it.
+func (q *Query) relayInfo() string {
+	b, _ := q.Options.Get(optRelayInfo)
+	if len(b) > relayInfoLenMax {
+		return ""
+	}
+	return string(b)
 }
 
 // reservation returns the client's reservation in the first of subnets that has one.

@@ -78,6 +78,8 @@ type Decision struct {
 	// Ahead is the nodes that should answer before this one, first the first; this one waits for each a while.
 	Ahead []storage.NodeID
 	Path  Path
+	// Private says that no other node can have heard the message.
+	Private bool
 	// Config is what the reply is made from.
 	Config *config.Compiled
 	Key    lease.Key
@@ -134,6 +136,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	if c.d.Why != Answer {
 		return Decision{Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path}
 	}
+	c.d.Private = !q.Relayed() && addressed(in)
 	c.d.Ahead = c.ahead()
 	return c.d
 }

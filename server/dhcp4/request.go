@@ -101,9 +101,8 @@ func (c *chooser) renewal() {
 	}
 	c.d.Local.Told, c.d.Command = told, nil
 	if extend {
-		rai, _ := c.q.Options.Get(optRelayInfo)
 		c.d.Later = &storage.Extend{
-			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.classes, RelayInfo: string(rai),
+			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.classes, RelayInfo: c.q.relayInfo(),
 		}
 	}
 }

@@ -17,7 +17,7 @@ const secsPatient = 3
 // owns the client's bucket; and everybody when the client was left without an answer before, or has been trying
 // for some seconds. Nodes that do not hear what comes this way are not waited for.
 func (c *chooser) ahead() []storage.NodeID {
-	if !c.q.Relayed() && addressed(c.in) {
+	if c.d.Private {
 		return nil
 	}
 	bucket := c.d.Key.Bucket()
