@@ -11,7 +11,9 @@ import (
 	"port67/storage/lease"
 )
 
-// Cluster is what the services need of the nodes' agreement. Errors of Propose are those of package storage.
+// Cluster is what the services need of the nodes' agreement. Errors are those of package storage; one that
+// wraps storage.ErrRefused, ErrNoLeader, ErrOverloaded or ErrUnknown is shown to the caller, the text of any
+// other stays in the log.
 type Cluster interface {
 	Propose(ctx context.Context, c storage.Command) (storage.Result, error)
 	Read(f func(storage.View))

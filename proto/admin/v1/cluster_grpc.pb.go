@@ -34,8 +34,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ClusterService shows the members and changes the membership. What shows never needs a quorum: it is what the
-// answering node knows.
+// ClusterService shows the members and changes the membership. What shows never needs a quorum: it is what
+// the answering node knows.
 type ClusterServiceClient interface {
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error)
@@ -157,8 +157,8 @@ func (c *clusterServiceClient) AdvanceTime(ctx context.Context, in *AdvanceTimeR
 // All implementations must embed UnimplementedClusterServiceServer
 // for forward compatibility.
 //
-// ClusterService shows the members and changes the membership. What shows never needs a quorum: it is what the
-// answering node knows.
+// ClusterService shows the members and changes the membership. What shows never needs a quorum: it is what
+// the answering node knows.
 type ClusterServiceServer interface {
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error)

@@ -103,10 +103,12 @@ func (x *Revision) GetSource() string {
 // Change is one difference between two configurations.
 type Change struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// path is where, as in subnets[10.67.0.0/16].pools.
-	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// text is what, in words.
-	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// kind is added, changed or removed.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// path is where, as in subnet 10.67.0.0/16.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// text is what, in words that read on after the path.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -141,6 +143,13 @@ func (*Change) Descriptor() ([]byte, []int) {
 	return file_admin_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
+func (x *Change) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 func (x *Change) GetPath() string {
 	if x != nil {
 		return x.Path
@@ -155,7 +164,7 @@ func (x *Change) GetText() string {
 	return ""
 }
 
-// StrandedLease is a lease whose client could not keep its address.
+// StrandedLease is a lease whose address its client may not keep. Its booking stands until its end.
 type StrandedLease struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Lease         *Lease                 `protobuf:"bytes,1,opt,name=lease,proto3" json:"lease,omitempty"`
@@ -307,7 +316,7 @@ func (x *GetConfigResponse) GetRevision() *Revision {
 
 type ListRevisionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// page_size is how many to return at most; 0 means all.
+	// page_size is how many to return at most; 0 means 500, and more than 5000 means 5000.
 	PageSize      int32  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	Stale         bool   `protobuf:"varint,3,opt,name=stale,proto3" json:"stale,omitempty"`
@@ -629,7 +638,9 @@ func (x *ApplyConfigRequest) GetValidateOnly() bool {
 type ApplyConfigResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// revision is the new one; with validate_only the one it would replace.
-	Revision      uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// unchanged says that the configuration was in force already, and nothing was done.
+	Unchanged     bool `protobuf:"varint,2,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,6 +680,13 @@ func (x *ApplyConfigResponse) GetRevision() uint64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *ApplyConfigResponse) GetUnchanged() bool {
+	if x != nil {
+		return x.Unchanged
+	}
+	return false
 }
 
 type RollbackConfigRequest struct {
@@ -743,6 +761,7 @@ func (x *RollbackConfigRequest) GetValidateOnly() bool {
 type RollbackConfigResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Unchanged     bool                   `protobuf:"varint,2,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -784,6 +803,13 @@ func (x *RollbackConfigResponse) GetRevision() uint64 {
 	return 0
 }
 
+func (x *RollbackConfigResponse) GetUnchanged() bool {
+	if x != nil {
+		return x.Unchanged
+	}
+	return false
+}
+
 var File_admin_v1_config_proto protoreflect.FileDescriptor
 
 const file_admin_v1_config_proto_rawDesc = "" +
@@ -795,10 +821,11 @@ const file_admin_v1_config_proto_rawDesc = "" +
 	"\acomment\x18\x03 \x01(\tR\acomment\x12;\n" +
 	"\vcreate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x16\n" +
-	"\x06source\x18\x05 \x01(\tR\x06source\"0\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\"D\n" +
 	"\x06Change\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"U\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"U\n" +
 	"\rStrandedLease\x12,\n" +
 	"\x05lease\x18\x01 \x01(\v2\x16.port67.admin.v1.LeaseR\x05lease\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"D\n" +
@@ -830,17 +857,19 @@ const file_admin_v1_config_proto_rawDesc = "" +
 	"\x11expected_revision\x18\x03 \x01(\x04H\x00R\x10expectedRevision\x88\x01\x01\x12\x18\n" +
 	"\acomment\x18\x04 \x01(\tR\acomment\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnlyB\x14\n" +
-	"\x12_expected_revision\"1\n" +
+	"\x12_expected_revision\"O\n" +
 	"\x13ApplyConfigResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x04R\brevision\"\xba\x01\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1c\n" +
+	"\tunchanged\x18\x02 \x01(\bR\tunchanged\"\xba\x01\n" +
 	"\x15RollbackConfigRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x120\n" +
 	"\x11expected_revision\x18\x02 \x01(\x04H\x00R\x10expectedRevision\x88\x01\x01\x12\x18\n" +
 	"\acomment\x18\x03 \x01(\tR\acomment\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnlyB\x14\n" +
-	"\x12_expected_revision\"4\n" +
+	"\x12_expected_revision\"R\n" +
 	"\x16RollbackConfigResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x04R\brevision2\xd7\x03\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1c\n" +
+	"\tunchanged\x18\x02 \x01(\bR\tunchanged2\xd7\x03\n" +
 	"\rConfigService\x12R\n" +
 	"\tGetConfig\x12!.port67.admin.v1.GetConfigRequest\x1a\".port67.admin.v1.GetConfigResponse\x12^\n" +
 	"\rListRevisions\x12%.port67.admin.v1.ListRevisionsRequest\x1a&.port67.admin.v1.ListRevisionsResponse\x12U\n" +

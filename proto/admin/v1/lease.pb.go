@@ -613,7 +613,8 @@ func (x *ReleaseLeaseResponse) GetLease() *Lease {
 type DeleteLeaseRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Address string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// force deletes a lease that is still booked: only if the device is off, else two clients may get one address.
+	// force deletes a lease that is still booked: only if the device is off, else two clients may get one
+	// address.
 	Force          bool   `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
 	ValidateOnly   bool   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	ExpectedClient string `protobuf:"bytes,4,opt,name=expected_client,json=expectedClient,proto3" json:"expected_client,omitempty"`

@@ -1,0 +1,231 @@
+// Package admintest is a cluster without a network, for tests of the admin API and of the tools that speak
+// it.
+//
+// This package is test machinery.
+package admintest
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"port67/server/admin"
+	"port67/storage"
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+// epoch is the wall time of lease.Genesis in the fake's world: far ahead, so that what is shown does not
+// depend on when the tests run.
+const epoch = 4_000_000_000
+
+// Cluster is the agreement of nodes as one of them sees it, over a real State. It commits at once.
+type Cluster struct {
+	mu       sync.Mutex
+	state    *storage.State
+	index    uint64
+	now      lease.Instant
+	leader   storage.NodeID
+	lost     error // what Propose and Barrier answer while the quorum is lost
+	failures []error
+	before   func()
+}
+
+// Self is the node that answers.
+const Self = storage.NodeID("11111111-0000-4000-8000-000000000001")
+
+// New returns a founded cluster of three nodes, n1 to n3, without a configuration. n1 leads and answers.
+func New() *Cluster {
+	c := &Cluster{state: storage.New(), now: lease.Genesis, leader: Self}
+	for i := range 3 {
+		c.Apply(member(i + 1))
+	}
+	return c
+}
+
+// member is the command that makes node i a member.
+func member(i int) storage.Command {
+	node := storage.Node{
+		ID: storage.NodeID(fmt.Sprintf("%d1111111-0000-4000-8000-%012d", i, i)), Name: fmt.Sprintf("n%d", i),
+		PeerAddr: fmt.Sprintf("10.67.0.%d:6701", i+1), AdminAddr: fmt.Sprintf("10.67.0.%d:6702", i+1),
+		Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 67, 0, byte(i + 1)})}, Level: 1, Version: "1.0.0",
+	}
+	if i == 1 {
+		node.ID = Self
+		return storage.Found{ClusterID: ClusterID, CACert: []byte("cert"), CAKey: []byte("key"), Node: node}
+	}
+	return storage.PutNode{Node: node}
+}
+
+// ClusterID is the name of the fake's cluster.
+const ClusterID = "c0ffee00-0000-4000-8000-000000000000"
+
+// Apply commits commands at the present instant and returns their results.
+func (c *Cluster) Apply(commands ...storage.Command) []storage.Result {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.index++
+	return c.state.Apply(c.index, storage.Entry{At: c.now, Commands: commands})
+}
+
+// Configure puts a configuration into force as its author wrote it.
+func (c *Cluster) Configure(conf *config.Config, source string) storage.Result {
+	var revision uint64
+	c.Read(func(v storage.View) { revision = v.Revision() })
+	return c.Apply(storage.SetConfig{
+		Expected: revision, Config: conf, Source: source, Author: "test", Comment: "first", Wall: epoch,
+	})[0]
+}
+
+// Advance lets time pass.
+func (c *Cluster) Advance(d time.Duration) {
+	c.mu.Lock()
+	c.now += lease.Instant(d / time.Second)
+	c.mu.Unlock()
+	c.Apply(storage.Tick{})
+}
+
+// Lose takes the quorum away, or gives it back if err is nil: changes and linearizable reads answer err.
+func (c *Cluster) Lose(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost, c.leader = err, Self
+	if err != nil {
+		c.leader = ""
+	}
+}
+
+// Fail makes the next proposal answer err.
+func (c *Cluster) Fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failures = append(c.failures, err)
+}
+
+// Before runs f once, before the next proposal: somebody else was faster.
+func (c *Cluster) Before(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before = f
+}
+
+// trouble returns what stands in the way of the next call.
+func (c *Cluster) trouble() error {
+	c.mu.Lock()
+	before := c.before
+	c.before = nil
+	defer func() {
+		if before != nil {
+			before()
+		}
+	}()
+	defer c.mu.Unlock()
+	if len(c.failures) > 0 {
+		err := c.failures[0]
+		c.failures = c.failures[1:]
+		return err
+	}
+	return c.lost
+}
+
+// Propose commits a command.
+func (c *Cluster) Propose(_ context.Context, cmd storage.Command) (storage.Result, error) {
+	if err := c.trouble(); err != nil {
+		return storage.Result{}, err
+	}
+	return c.Apply(cmd)[0], nil
+}
+
+// Read lends the state.
+func (c *Cluster) Read(f func(storage.View)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(storage.ViewOf(c.state))
+}
+
+// Barrier returns at once, or that there is no quorum.
+func (c *Cluster) Barrier(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost
+}
+
+// Self returns the node that answers.
+func (c *Cluster) Self() storage.NodeID { return Self }
+
+// Status describes the members: n3 is silent while the quorum is lost.
+func (c *Cluster) Status() admin.ClusterStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := storage.ViewOf(c.state)
+	st := admin.ClusterStatus{
+		ClusterID: ClusterID, Self: Self, Leader: c.leader, Term: 7, CommitIndex: c.index, AppliedIndex: v.Index(),
+		Digest: c.state.Digest(), Clock: v.Clock(), Level: 1, BucketEpoch: 4, Revision: v.Revision(),
+	}
+	for _, n := range v.Nodes() {
+		if n.Removed {
+			continue
+		}
+		alive := c.lost == nil || n.ID == Self
+		m := admin.MemberStatus{
+			Node: n, Voter: true, Leader: n.ID == c.leader, Alive: alive, Buckets: 85,
+		}
+		if n.ID != Self {
+			m.LastSeen = 120 * time.Millisecond
+		}
+		if !alive {
+			m.LastSeen, m.Buckets = 42*time.Second, 0
+		}
+		st.Members = append(st.Members, m)
+	}
+	st.LossesBearable = (len(st.Members) - 1) / 2
+	if c.lost != nil {
+		st.LossesBearable = -1
+	}
+	return st
+}
+
+// CreateToken returns a token that says for how long it is valid.
+func (c *Cluster) CreateToken(_ context.Context, validFor time.Duration) (string, error) {
+	if err := c.trouble(); err != nil {
+		return "", err
+	}
+	return "token-valid-for-" + validFor.String(), nil
+}
+
+// RemoveNode removes a member; the last one cannot be removed.
+func (c *Cluster) RemoveNode(ctx context.Context, id storage.NodeID) error {
+	if len(c.Status().Members) == 1 {
+		return fmt.Errorf("remove %s: it is the last member; stop it and delete its data folder: %w", id,
+			storage.ErrRefused)
+	}
+	_, err := c.Propose(ctx, storage.RemoveNode{ID: id})
+	return err
+}
+
+// Transfer makes id the leader, or n2.
+func (c *Cluster) Transfer(_ context.Context, id storage.NodeID) error {
+	if err := c.trouble(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id == "" {
+		id = "21111111-0000-4000-8000-000000000002"
+	}
+	c.leader = id
+	return nil
+}
+
+// Drain marks a node as drained or not.
+func (c *Cluster) Drain(ctx context.Context, id storage.NodeID, drained bool) error {
+	_, err := c.Propose(ctx, storage.DrainNode{ID: id, Drained: drained})
+	return err
+}
+
+// Wall translates an instant.
+func (c *Cluster) Wall(i lease.Instant) time.Time {
+	return time.Unix(epoch+int64(i-lease.Genesis), 0)
+}

@@ -1,0 +1,127 @@
+package admin
+
+import (
+	"context"
+
+	adminv1 "port67/proto/admin/v1"
+	"port67/storage"
+	"port67/storage/config"
+)
+
+// subnets is SubnetService.
+type subnets struct {
+	adminv1.UnimplementedSubnetServiceServer
+	backend
+}
+
+// ListSubnets returns a page of subnets with their usage.
+func (s *subnets) ListSubnets(ctx context.Context, req *adminv1.ListSubnetsRequest,
+) (*adminv1.ListSubnetsResponse, error) {
+	resp := &adminv1.ListSubnetsResponse{}
+	var pageErr error
+	err := s.read(ctx, req.GetStale(), func(v storage.View) {
+		resp.Revision = v.Revision()
+		if v.Config() == nil {
+			return
+		}
+		var page []*config.CompiledSubnet
+		page, resp.NextPageToken, pageErr = pageOf(v.Config().Subnets(), req.GetPageToken(), req.GetPageSize(),
+			func(sub *config.CompiledSubnet) string { return sub.Prefix.String() })
+		for _, sub := range page {
+			resp.Subnets = append(resp.Subnets, subnetOf(v, sub))
+		}
+	})
+	if err == nil {
+		err = pageErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// GetSubnet returns one subnet with its settings.
+func (s *subnets) GetSubnet(ctx context.Context, req *adminv1.GetSubnetRequest,
+) (*adminv1.GetSubnetResponse, error) {
+	prefix, err := parsePrefix("prefix", req.GetPrefix())
+	if err != nil {
+		return nil, err
+	}
+	resp := &adminv1.GetSubnetResponse{}
+	err = s.read(ctx, req.GetStale(), func(v storage.View) {
+		if v.Config() == nil {
+			return
+		}
+		resp.Revision = v.Revision()
+		if sub, ok := v.Config().Subnet(prefix); ok {
+			resp.Subnet = subnetOf(v, sub)
+			resp.Subnet.Settings = settingsOf(v.Config().Config, sub.Effective)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if resp.GetSubnet() == nil {
+		return nil, errNotFound("subnet", prefix.String(), "not configured")
+	}
+	return resp, nil
+}
+
+// subnetOf translates a subnet for the API.
+func subnetOf(v storage.View, sub *config.CompiledSubnet) *adminv1.Subnet {
+	out := &adminv1.Subnet{
+		Prefix:           sub.Prefix.String(),
+		Usage:            &adminv1.Usage{},
+		ReservationCount: int32(len(sub.Reservations)),
+		EarlyReuse:       sub.EarlyReuse,
+		Allocation:       string(sub.Allocation),
+	}
+	if sub.Link.Name != sub.Prefix.String() {
+		out.SharedNetwork = sub.Link.Name
+	}
+	if sub.ServiceAddress.IsValid() {
+		out.ServiceAddress = sub.ServiceAddress.String()
+	}
+	for _, a := range sub.Relays {
+		out.Relays = append(out.Relays, a.String())
+	}
+	for _, p := range sub.Pools {
+		u := usageOf(v, p)
+		out.Pools = append(out.Pools, &adminv1.Pool{
+			Range: p.Range.String(), Classes: p.Classes, Usage: u,
+		})
+		out.Usage.Size += u.GetSize()
+		out.Usage.Used += u.GetUsed()
+		out.Usage.Free += u.GetFree()
+		out.Usage.Bound += u.GetBound()
+		out.Usage.Declined += u.GetDeclined()
+	}
+	return out
+}
+
+// settingsOf translates effective settings for the API.
+func settingsOf(c *config.Config, e *config.Effective) *adminv1.EffectiveSettings {
+	out := &adminv1.EffectiveSettings{
+		LeaseDefault: secondsOf(e.LeaseDefault), LeaseMin: secondsOf(e.LeaseMin), LeaseMax: secondsOf(e.LeaseMax),
+		T1Permille: uint32(e.T1), T2Permille: uint32(e.T2),
+		Authoritative: e.Authoritative, BootFile: e.BootFile, Options: optionsOf(c, e.Options),
+	}
+	if e.NextServer.IsValid() {
+		out.NextServer = e.NextServer.String()
+	}
+	return out
+}
+
+// usageOf counts the addresses of a pool.
+func usageOf(v storage.View, p *config.CompiledPool) *adminv1.Usage {
+	out := &adminv1.Usage{}
+	for _, r := range p.Ranges {
+		u := v.Usage(r)
+		out.Size += u.Size
+		out.Used += u.Held
+		out.Bound += u.Bound
+		out.Declined += u.Declined
+	}
+	out.Free = out.Size - out.Used
+	return out
+}

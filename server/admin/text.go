@@ -1,0 +1,70 @@
+package admin
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	adminv1 "port67/proto/admin/v1"
+	"port67/storage/config"
+)
+
+// The sub-options of the relay agent information that people look for (RFC 3046 §3.1, §3.2).
+const (
+	subOptionCircuitID = 1
+	subOptionRemoteID  = 2
+)
+
+// relayIDs finds the circuit ID and the remote ID in a relay agent information option, for people. An option
+// cut short yields what stands before the cut.
+func relayIDs(info string) (circuit, remote string) {
+	for len(info) >= 2 {
+		code, length := info[0], int(info[1])
+		if len(info) < 2+length {
+			return circuit, remote
+		}
+		value := info[2 : 2+length]
+		switch code {
+		case subOptionCircuitID:
+			circuit = octetsText(value)
+		case subOptionRemoteID:
+			remote = octetsText(value)
+		}
+		info = info[2+length:]
+	}
+	return circuit, remote
+}
+
+// octetsText returns octets as text if every one is printable ASCII, else as hex:….
+func octetsText(octets string) string {
+	for i := range len(octets) {
+		if octets[i] < ' ' || octets[i] > '~' {
+			return "hex:" + hex.EncodeToString([]byte(octets))
+		}
+	}
+	return octets
+}
+
+// parseHardware reads an Ethernet address with colons, hyphens or neither.
+func parseHardware(text string) ([]byte, bool) {
+	b, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "").Replace(text))
+	return b, err == nil && len(b) == 6
+}
+
+// optionsOf translates options for the API, with names and values as the configuration file has them.
+func optionsOf(c *config.Config, options []config.Option) []*adminv1.Option {
+	definitions := c.Definitions()
+	var out []*adminv1.Option
+	for _, o := range options {
+		def := definitions.ByCode(o.Code)
+		value := config.RawValue(o.Data)
+		if v, err := config.DecodeValue(def, o.Data); err == nil {
+			value = fmt.Sprint(v)
+			if list, ok := v.([]string); ok {
+				value = strings.Join(list, ", ")
+			}
+		}
+		out = append(out, &adminv1.Option{Code: uint32(o.Code), Name: definitions.Name(o.Code), Value: value})
+	}
+	return out
+}
