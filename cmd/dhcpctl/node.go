@@ -1,0 +1,210 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	adminv1 "port67/proto/admin/v1"
+)
+
+// nodeNoun is everything about single nodes.
+func (t *tool) nodeNoun() *cobra.Command {
+	return noun("node", "Show nodes, take them out of service and back",
+		"Show nodes, take them out of service and back. They join and leave by the commands of cluster.",
+		t.nodeList(), t.nodeShow(), t.nodeDrain(), t.nodeUndrain())
+}
+
+// nodeList lists the members.
+func (t *tool) nodeList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the members",
+		Long:    "List the members as the answering node knows them, which needs no quorum.",
+		Example: "  dhcpctl node list -o wide",
+		Args:    exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := t.cluster(c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := t.deadline(c, waitDefault)
+			defer cancel()
+			resp, err := client.ListNodes(ctx, &adminv1.ListNodesRequest{})
+			if err != nil {
+				return err
+			}
+			return t.show(resp, func(wide bool) error { return t.nodeTable(resp.GetNodes(), wide) })
+		},
+	}
+}
+
+// nodeTable prints nodes for people.
+func (t *tool) nodeTable(nodes []*adminv1.Node, wide bool) error {
+	table := columns{names: []string{
+		"NODE", "ROLE", "STATE", "LAG", "BUCKETS", "SEEN", "+VERSION", "+PEER", "+ADMIN", "+ADDRESSES", "+ID",
+	}}
+	for _, n := range nodes {
+		table.add(nodeName(n), enumWord(n.GetRole(), "NODE_ROLE_"), nodeState(n), n.GetLag(), n.GetBuckets(),
+			nodeSeen(n), orNone(n.GetVersion()), orNone(n.GetPeerAddress()), orNone(n.GetAdminAddress()),
+			orNone(joinWords(n.GetAddresses())), n.GetId())
+	}
+	return table.print(t.out, wide)
+}
+
+// nodeName is a node's name, marked if it is the one that answers.
+func nodeName(n *adminv1.Node) string {
+	if n.GetSelf() {
+		return nameOr(n.GetName(), n.GetId()) + " *"
+	}
+	return nameOr(n.GetName(), n.GetId())
+}
+
+// nodeState says in words whether a node serves.
+func nodeState(n *adminv1.Node) string {
+	var words []string
+	if n.GetDrained() {
+		words = append(words, "drained")
+	}
+	switch {
+	case !n.GetAlive():
+		words = append(words, "silent")
+	case n.GetTrouble() == "" && !n.GetDrained():
+		words = append(words, "serving")
+	}
+	if n.GetTrouble() != "" {
+		words = append(words, "trouble: "+n.GetTrouble())
+	}
+	return strings.Join(words, ", ")
+}
+
+// nodeSeen says when a node was last heard.
+func nodeSeen(n *adminv1.Node) string {
+	seen := n.GetLastSeen().AsDuration()
+	switch {
+	case n.GetSelf() || n.GetAlive() && seen < time.Second:
+		return "now"
+	case seen <= 0:
+		return "never"
+	}
+	return shortSpan(seen.Truncate(time.Second)) + " ago"
+}
+
+// enumWord turns NODE_ROLE_LEADER into leader.
+func enumWord(e fmt.Stringer, prefix string) string {
+	return strings.ToLower(strings.TrimPrefix(e.String(), prefix))
+}
+
+// nodeShow shows one member.
+func (t *tool) nodeShow() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show [NODE]",
+		Short:             "Show one member",
+		Long:              "Show one member by name or ID, or without NODE the node that answers.",
+		Example:           "  dhcpctl node show n2",
+		Args:              between(0, "NODE"),
+		ValidArgsFunction: t.completeNodes,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := t.cluster(c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := t.deadline(c, waitDefault)
+			defer cancel()
+			resp, err := client.GetNode(ctx, &adminv1.GetNodeRequest{Node: strings.Join(args, "")})
+			if err != nil {
+				return err
+			}
+			n := resp.GetNode()
+			return t.show(n, func(bool) error {
+				var p pairs
+				p.add("node", n.GetName())
+				p.add("id", n.GetId())
+				p.add("role", enumWord(n.GetRole(), "NODE_ROLE_"))
+				p.add("state", nodeState(n))
+				p.add("seen", nodeSeen(n))
+				p.add("lag", fmt.Sprint(n.GetLag()))
+				p.add("buckets", fmt.Sprint(n.GetBuckets()))
+				p.add("version", n.GetVersion())
+				p.add("feature level", fmt.Sprint(n.GetLevel()))
+				p.add("peer address", n.GetPeerAddress())
+				p.add("admin address", n.GetAdminAddress())
+				p.add("addresses", joinWords(n.GetAddresses()))
+				return p.print(t.out)
+			})
+		},
+	}
+}
+
+// nodeDrain takes a node out of service.
+func (t *tool) nodeDrain() *cobra.Command {
+	return t.changes(&cobra.Command{
+		Use:   "drain NODE",
+		Short: "Move a node's clients to the others",
+		Long: `Move a node's clients, and leadership if it has it, to the other nodes, as before
+maintenance. The node stays a member and keeps its vote. port67d drains by itself
+when it is stopped in order.`,
+		Example:           "  dhcpctl node drain n3",
+		Args:              exactly("NODE"),
+		ValidArgsFunction: t.completeNodes,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := t.cluster(c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := t.deadline(c, waitLong)
+			defer cancel()
+			resp, err := client.DrainNode(ctx, &adminv1.DrainNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
+			if err != nil {
+				return err
+			}
+			return t.report(resp, "node %s drained", resp.GetNode().GetName())
+		},
+	})
+}
+
+// nodeUndrain takes a node back into service.
+func (t *tool) nodeUndrain() *cobra.Command {
+	return t.changes(&cobra.Command{
+		Use:               "undrain NODE",
+		Short:             "Give a drained node clients again",
+		Long:              "Give a drained node its share of the clients again.",
+		Example:           "  dhcpctl node undrain n3",
+		Args:              exactly("NODE"),
+		ValidArgsFunction: t.completeNodes,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := t.cluster(c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := t.deadline(c, waitLong)
+			defer cancel()
+			resp, err := client.UndrainNode(ctx, &adminv1.UndrainNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
+			if err != nil {
+				return err
+			}
+			return t.report(resp, "node %s serves again", resp.GetNode().GetName())
+		},
+	})
+}
+
+// completeNodes offers the names of the members to the shell.
+func (t *tool) completeNodes(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	client, err := t.cluster(c)
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := t.deadline(c, dialTime)
+	defer cancel()
+	resp, err := client.ListNodes(ctx, &adminv1.ListNodesRequest{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, n := range resp.GetNodes() {
+		names = append(names, n.GetName())
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"port67/server/admin"
+	"port67/server/admin/admintest"
+	"port67/storage"
+)
+
+func TestMain(m *testing.M) {
+	flag.Bool("update", false, "rewrite the golden files and the outputs in the scripts")
+	testscript.Main(m, map[string]func(){"dhcpctl": main})
+}
+
+// clusterKey is where a script's environment holds its cluster.
+type clusterKey struct{}
+
+// TestScripts plays what a user could type. Every script has a cluster of three nodes with the sample
+// configuration behind DHCPCTL_SOCKET. Besides the usual commands there are
+//
+//	lose          the quorum is lost
+//	heal          it is back
+//	fail ERROR    the next change ends with unknown, overloaded or noleader
+//	exits N CMD…  dhcpctl ends with this exit code
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		UpdateScripts:       updating(),
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"lose":  func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(storage.ErrNoLeader) },
+			"heal":  func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(nil) },
+			"fail":  fail,
+			"exits": exits,
+		},
+	})
+}
+
+// setup starts a server for one script.
+func setup(env *testscript.Env) error {
+	cluster, err := admintest.Sample()
+	if err != nil {
+		return err
+	}
+	socket := filepath.Join(env.WorkDir, "admin.sock")
+	server, err := admin.NewServer(admin.Options{Cluster: cluster, Socket: socket})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		_ = server.Run(ctx) // A server that fails makes its script fail.
+		close(done)
+	}()
+	env.Defer(func() {
+		cancel()
+		<-done
+	})
+	env.Values[clusterKey{}] = cluster
+	env.Setenv("DHCPCTL_SOCKET", socket)
+	env.Setenv("TZ", "UTC")
+	return nil
+}
+
+// clusterOf returns the cluster of a script.
+func clusterOf(ts *testscript.TestScript) *admintest.Cluster {
+	return ts.Value(clusterKey{}).(*admintest.Cluster)
+}
+
+// fail makes the next change end badly.
+func fail(ts *testscript.TestScript, _ bool, args []string) {
+	errs := map[string]error{
+		"unknown": storage.ErrUnknown, "overloaded": storage.ErrOverloaded, "noleader": storage.ErrNoLeader,
+	}
+	if len(args) != 1 || errs[args[0]] == nil {
+		ts.Fatalf("usage: fail unknown|overloaded|noleader")
+	}
+	clusterOf(ts).Fail(errs[args[0]])
+}
+
+// exits runs dhcpctl in this process and checks its exit code and, for the next stdout and stderr commands,
+// keeps what it said in the files out and err.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	var out, errs bytes.Buffer
+	var in string
+	if len(args) > 2 && strings.HasPrefix(args[1], "answer=") {
+		in = strings.TrimPrefix(args[1], "answer=") + "\n"
+		args = append(args[:1:1], args[2:]...)
+	}
+	if len(args) < 1 {
+		ts.Fatalf("usage: exits N [answer=TEXT] ARGUMENT…")
+	}
+	code := run(resolve(ts, args[1:]), terminal{
+		in: strings.NewReader(in), out: &out, err: &errs, getenv: ts.Getenv, interactive: in != "",
+	})
+	ts.Check(os.WriteFile(ts.MkAbs("out"), out.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), errs.Bytes(), 0o600))
+	ts.Logf("exit %d\n[stdout]\n%s[stderr]\n%s", code, out.String(), errs.String())
+	if args[0] != string(rune('0'+code)) {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// resolve makes the names of the script's files absolute: this process does not stand in its folder.
+func resolve(ts *testscript.TestScript, args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = a
+		if strings.HasSuffix(a, ".yaml") || strings.HasSuffix(a, ".crt") || strings.HasSuffix(a, ".key") {
+			out[i] = ts.MkAbs(a)
+		}
+	}
+	return out
+}
+
+// updating says whether golden files are to be rewritten.
+func updating() bool { return flag.Lookup("update").Value.String() == "true" }
+
+// TestHelp compares the help of every command with testdata/help.golden: what a user reads is reviewed.
+func TestHelp(t *testing.T) {
+	var got bytes.Buffer
+	tool := &tool{terminal: terminal{
+		in: strings.NewReader(""), out: &got, err: &got, getenv: func(string) string { return "" },
+	}}
+	everyCommand(tool.root(), func(c *cobra.Command) {
+		got.WriteString("$ " + c.CommandPath() + " --help\n")
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		got.WriteByte('\n')
+	})
+	golden := filepath.Join("testdata", "help.golden")
+	if updating() {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("help differs (go test ./cmd/dhcpctl -update rewrites it):\n%s", diff)
+	}
+}
+
+// TestHelp_Complete holds every command to a long text and an example, and every flag to a text.
+func TestHelp_Complete(t *testing.T) {
+	tool := &tool{terminal: terminal{getenv: func(string) string { return "" }}}
+	everyCommand(tool.root(), func(c *cobra.Command) {
+		if c.Short == "" || c.Long == "" {
+			t.Errorf("%s: no help text", c.CommandPath())
+		}
+		if !c.HasSubCommands() && c.Example == "" {
+			t.Errorf("%s: no example", c.CommandPath())
+		}
+		for line := range strings.Lines(c.Long + "\n" + c.Example) {
+			if len(line) > 100 {
+				t.Errorf("%s: a line of %d octets does not fit a terminal: %s", c.CommandPath(), len(line), line)
+			}
+		}
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Usage == "" {
+				t.Errorf("%s --%s: no text", c.CommandPath(), f.Name)
+			}
+		})
+	})
+}
+
+// everyCommand calls f for c and all below it that users see.
+func everyCommand(c *cobra.Command, f func(*cobra.Command)) {
+	f(c)
+	for _, sub := range c.Commands() {
+		if !sub.Hidden {
+			everyCommand(sub, f)
+		}
+	}
+}
+
+func TestShortSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		time.Hour: "1h", 90 * time.Minute: "1h30m", time.Minute: "1m", 61 * time.Second: "1m1s", 5 * time.Second: "5s",
+		0: "0s", 10 * time.Hour: "10h", 20 * time.Minute: "20m", time.Hour + time.Second: "1h0m1s",
+	} {
+		if got := shortSpan(d); got != want {
+			t.Errorf("shortSpan(%v) = %q, want %q", d, got, want)
+		}
+	}
+}

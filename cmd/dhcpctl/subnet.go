@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	adminv1 "port67/proto/admin/v1"
+)
+
+// subnetPage is how many subnets are asked for at a time.
+const subnetPage = 1000
+
+// subnetNoun is everything about subnets.
+func (t *tool) subnetNoun() *cobra.Command {
+	return noun("subnet", "Show subnets and how full they are",
+		"Show subnets and how full they are. They are changed by config apply.",
+		t.subnetList(), t.subnetShow())
+}
+
+// subnets returns the client of SubnetService.
+func (t *tool) subnets(c *cobra.Command) (adminv1.SubnetServiceClient, error) {
+	conn, err := t.dial(c)
+	return adminv1.NewSubnetServiceClient(conn), err
+}
+
+// subnetList lists subnets.
+func (t *tool) subnetList() *cobra.Command {
+	return t.reads(&cobra.Command{
+		Use:   "list",
+		Short: "List subnets with their use",
+		Long: `List subnets with their use. SIZE counts the addresses of all pools; USED those that
+no other client can get now, because they are bound, offered, resting after a
+booking, or declined.`,
+		Example: `  dhcpctl subnet list
+  dhcpctl subnet list -o json | jq '.subnets[] | select(.usage.free < 10)'`,
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := t.subnets(c)
+			if err != nil {
+				return err
+			}
+			all := &adminv1.ListSubnetsResponse{}
+			for {
+				ctx, cancel := t.deadline(c, waitDefault)
+				page, err := client.ListSubnets(ctx, &adminv1.ListSubnetsRequest{
+					PageSize: subnetPage, PageToken: all.GetNextPageToken(), Stale: t.stale,
+				})
+				cancel()
+				if err != nil {
+					return err
+				}
+				all.Subnets = append(all.Subnets, page.GetSubnets()...)
+				all.Revision, all.NextPageToken = page.GetRevision(), page.GetNextPageToken()
+				if all.NextPageToken == "" {
+					break
+				}
+			}
+			return t.show(all, func(wide bool) error { return t.subnetTable(all.GetSubnets(), wide) })
+		},
+	})
+}
+
+// subnetTable prints subnets for people.
+func (t *tool) subnetTable(subnets []*adminv1.Subnet, wide bool) error {
+	if len(subnets) == 0 {
+		fmt.Fprintln(t.err, "no subnets: they are in the configuration, see config apply")
+		return nil
+	}
+	table := columns{names: []string{
+		"SUBNET", "SIZE", "USED", "FREE", "DECLINED", "USE", "+BOUND", "+RESERVATIONS", "+POOLS", "+NETWORK",
+	}}
+	for _, s := range subnets {
+		u := s.GetUsage()
+		table.add(s.GetPrefix(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u), u.GetBound(),
+			s.GetReservationCount(), len(s.GetPools()), orNone(s.GetSharedNetwork()))
+	}
+	return table.print(t.out, wide)
+}
+
+// percent is the used part for people, rounded down: 100 % means full.
+func percent(u *adminv1.Usage) string {
+	if u.GetSize() == 0 {
+		return none
+	}
+	return fmt.Sprintf("%d%%", u.GetUsed()*100/u.GetSize())
+}
+
+// subnetShow shows one subnet.
+func (t *tool) subnetShow() *cobra.Command {
+	return t.reads(&cobra.Command{
+		Use:               "show PREFIX",
+		Short:             "Show one subnet, its pools and its settings",
+		Long:              "Show one subnet, its pools, and the settings in force there after inheritance.",
+		Example:           "  dhcpctl subnet show 10.67.0.0/16",
+		Args:              exactly("PREFIX"),
+		ValidArgsFunction: t.completeSubnets,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := t.subnets(c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := t.deadline(c, waitDefault)
+			defer cancel()
+			resp, err := client.GetSubnet(ctx, &adminv1.GetSubnetRequest{Prefix: args[0], Stale: t.stale})
+			if err != nil {
+				return err
+			}
+			return t.show(resp.GetSubnet(), func(bool) error { return t.subnetPairs(resp.GetSubnet()) })
+		},
+	})
+}
+
+// subnetPairs prints a subnet for people.
+func (t *tool) subnetPairs(s *adminv1.Subnet) error {
+	u, set := s.GetUsage(), s.GetSettings()
+	var p pairs
+	p.add("subnet", s.GetPrefix())
+	p.add("shared network", s.GetSharedNetwork())
+	p.add("relays", joinWords(s.GetRelays()))
+	p.add("service address", s.GetServiceAddress())
+	p.add("use", fmt.Sprintf("%d of %d (%s), %d free, %d bound, %d declined", u.GetUsed(), u.GetSize(),
+		percent(u), u.GetFree(), u.GetBound(), u.GetDeclined()))
+	p.add("reservations", fmt.Sprint(s.GetReservationCount()))
+	p.add("allocation", s.GetAllocation())
+	p.add("early reuse", yesNo(s.GetEarlyReuse()))
+	p.add("lease time", fmt.Sprintf("%s, from %s to %s", spanOrInfinite(set.GetLeaseDefault()),
+		spanOrInfinite(set.GetLeaseMin()), spanOrInfinite(set.GetLeaseMax())))
+	p.add("T1, T2", permille(set.GetT1Permille())+", "+permille(set.GetT2Permille()))
+	p.add("authoritative", yesNo(set.GetAuthoritative()))
+	p.add("next server", set.GetNextServer())
+	p.add("boot file", set.GetBootFile())
+	for _, o := range set.GetOptions() {
+		p.add(nameOr(o.GetName(), fmt.Sprintf("option %d", o.GetCode())), o.GetValue())
+	}
+	if err := p.print(t.out); err != nil || len(s.GetPools()) == 0 {
+		return err
+	}
+	fmt.Fprintln(t.out)
+	table := columns{names: []string{"POOL", "SIZE", "USED", "FREE", "DECLINED", "USE", "CLASSES"}}
+	for _, pool := range s.GetPools() {
+		u := pool.GetUsage()
+		table.add(pool.GetRange(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u),
+			orNone(joinWords(pool.GetClasses())))
+	}
+	return table.print(t.out, true)
+}
+
+// permille is a thousandth part as a percentage.
+func permille(n uint32) string {
+	return strings.TrimSuffix(fmt.Sprintf("%d.%d", n/10, n%10), ".0") + "%"
+}
+
+// completeSubnets offers the prefixes of the subnets to the shell.
+func (t *tool) completeSubnets(c *cobra.Command, args []string, _ string,
+) ([]string, cobra.ShellCompDirective) {
+	client, err := t.subnets(c)
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := t.deadline(c, dialTime)
+	defer cancel()
+	resp, err := client.ListSubnets(ctx, &adminv1.ListSubnetsRequest{Stale: true})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var prefixes []string
+	for _, s := range resp.GetSubnets() {
+		prefixes = append(prefixes, s.GetPrefix())
+	}
+	return prefixes, cobra.ShellCompDirectiveNoFileComp
+}
