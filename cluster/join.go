@@ -160,8 +160,9 @@ func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinR
 	}
 	for _, m := range n.members.all() {
 		switch {
-		case m.ID == node.ID:
+		case m.ID == node.ID && n.voters()[m.ID]:
 			return nil, fmt.Errorf("%w: node %s: a member already", storage.ErrRefused, node.ID)
+		case m.ID == node.ID: // An attempt that a change of leader cut short; the token knows whose it is.
 		case m.Name == node.Name:
 			return nil, fmt.Errorf("%w: node name %s: taken by a member; give the new node another one, or remove "+
 				"the old one", storage.ErrRefused, node.Name)
@@ -202,6 +203,9 @@ func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinR
 			storage.ErrRefused)
 	}
 	err = n.raft.AddNonvoter(raft.ServerID(node.ID), raftAddr(string(node.ID), node.PeerAddr), 0, enqueueMax).Error()
+	if leadershipMoved(err) {
+		return nil, errElsewhere
+	}
 	if err != nil {
 		return nil, fmt.Errorf("node %s: its token is spent, but the list of members is not changed: %w",
 			node.Name, err)

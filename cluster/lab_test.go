@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -13,7 +11,7 @@ import (
 	"time"
 
 	"port67/storage"
-	"port67/storage/disk"
+	"port67/storage/config"
 	"port67/storage/lease"
 )
 
@@ -23,6 +21,7 @@ const patience = 30 * time.Second
 // quick is a timing with which tests do not take longer than they must.
 func quick() Timing {
 	return Timing{
+		Heartbeat: 500 * time.Millisecond, // All nodes share a few busy processors.
 		Pulse: 50 * time.Millisecond, Lost: 800 * time.Millisecond, Back: 50 * time.Millisecond,
 		Promote: 100 * time.Millisecond, Checkpoint: 300 * time.Millisecond, Extend: 5 * time.Millisecond,
 	}
@@ -141,11 +140,27 @@ func (m *member) relisten() {
 	})
 }
 
+// sample is a configuration with one big pool.
+func sample() *FirstConfig {
+	return &FirstConfig{
+		Source: "subnets: []", Author: "test",
+		Config: &config.Config{Subnets: []config.Subnet{{
+			Prefix: netip.MustParsePrefix("10.67.0.0/16"),
+			Pools: []config.Pool{{Range: config.AddrRange{
+				First: netip.MustParseAddr("10.67.0.10"), Last: netip.MustParseAddr("10.67.255.250"),
+			}}},
+		}}},
+	}
+}
+
 // found makes a cluster of one and starts it.
-func found(t *testing.T) *member {
+func found(t *testing.T) *member { return foundWith(t, Options{}) }
+
+func foundWith(t *testing.T, o Options) *member {
 	t.Helper()
 	m := newMember(t, "n1")
-	if _, err := Found(m.dir, m.info, nil); err != nil {
+	m.options = o
+	if _, err := Found(m.dir, m.info, sample()); err != nil {
 		t.Fatal(err)
 	}
 	m.start()
@@ -198,7 +213,7 @@ func bind(i int) storage.Bind {
 	return storage.Bind{
 		Client: storage.Client{Key: key, HType: 1, CHAddr: "\x02\x67\x00\x00\x00\x01"},
 		Link:   "10.67.0.0/16",
-		Addr:   netip.AddrFrom4([4]byte{10, 67, byte(i >> 8), byte(i)}),
+		Addr:   netip.AddrFrom4([4]byte{10, 67, byte((i + 16) >> 8), byte(i + 16)}),
 		Mode:   storage.Selecting,
 	}
 }
@@ -217,54 +232,3 @@ func (m *member) mustPropose(c storage.Command) storage.Result {
 		}
 	}
 }
-
-func TestNode_FoundsAloneAndProposes(t *testing.T) {
-	m := found(t)
-	if r := m.mustPropose(bind(1)); r.Refusal != storage.Granted {
-		t.Errorf("Bind: refused (%d) %s", r.Refusal, r.Detail)
-	}
-	eventually(t, "anchor", func() bool { _, ok := m.Upper(); return ok })
-	if !m.InTouch() {
-		t.Error("a leader is not in touch with itself")
-	}
-	if err := m.Barrier(patient(t)); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestNode_ThreeAgreeAndSurviveTheLeader(t *testing.T) {
-	members := three(t)
-	for i, m := range members {
-		if r := m.mustPropose(bind(i)); r.Refusal != storage.Granted {
-			t.Errorf("Bind on %s: refused (%d) %s", m.info.Name, r.Refusal, r.Detail)
-		}
-	}
-	leader, others := leaderOf(t, members)
-	if err := leader.kill(); err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range others {
-		if r := m.mustPropose(bind(10 + i)); r.Refusal != storage.Granted {
-			t.Errorf("Bind on %s: refused (%d) %s", m.info.Name, r.Refusal, r.Detail)
-		}
-	}
-	leader.relisten()
-	leader.start()
-	eventually(t, "caught up", func() bool {
-		return leader.replica.position().index >= others[0].replica.position().index
-	})
-	var digests [][32]byte
-	eventually(t, "digests agree", func() bool {
-		digests = nil
-		for _, m := range members {
-			digests = append(digests, m.Status().Digest)
-		}
-		return digests[0] == digests[1] && digests[1] == digests[2]
-	})
-}
-
-var (
-	_ = errors.Is
-	_ = fmt.Sprint
-	_ = disk.ErrNone
-)

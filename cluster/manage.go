@@ -214,7 +214,7 @@ func (n *Node) removeHere(ctx context.Context, id storage.NodeID) error {
 		cancel()
 	}
 	if err := n.raft.RemoveServer(raft.ServerID(id), 0, enqueueMax).Error(); err != nil {
-		if errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrLeadershipLost) {
+		if leadershipMoved(err) {
 			return errElsewhere
 		}
 		return fmt.Errorf("node %s: %w", id, err)
@@ -224,6 +224,13 @@ func (n *Node) removeHere(ctx context.Context, id storage.NodeID) error {
 		err = fmt.Errorf("%w: node %s: %s", storage.ErrRefused, id, r.Detail)
 	}
 	return err
+}
+
+// leadershipMoved says whether a change of members must be tried again, at whoever leads then. All of them mean
+// the same when they are done twice.
+func leadershipMoved(err error) bool {
+	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrLeadershipLost) ||
+		errors.Is(err, raft.ErrLeadershipTransferInProgress) || errors.Is(err, raft.ErrEnqueueTimeout)
 }
 
 // canLose says whether the voters that are left without id, as many as are alive, still are a majority.
