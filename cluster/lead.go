@@ -33,8 +33,13 @@ func (n *Node) follow(ctx context.Context) error {
 	defer ticker.Stop()
 	stop := func() {}
 	defer func() { stop() }()
+	var known raft.ServerID
 	for {
 		_, leader := n.raft.LeaderWithID()
+		if leader != known {
+			known = leader
+			n.observer.LeaderChanged()
+		}
 		n.route.set(storage.NodeID(leader), n.route.now().ready && string(leader) == string(n.id))
 		select {
 		case <-ctx.Done():

@@ -51,6 +51,7 @@ type Node struct {
 	logger    *slog.Logger
 	clock     Clock
 	onHandled func(from storage.NodeID, h Handled)
+	observer  Observer
 
 	folder    *disk.Folder
 	store     *disk.Log
@@ -93,6 +94,7 @@ func Open(o Options) (n *Node, err error) {
 		logger:    o.Logger,
 		clock:     o.Clock,
 		onHandled: o.OnHandled,
+		observer:  o.observer(),
 		route:     newRouter(),
 		queue:     make(chan *proposal, queueMax),
 		extends:   newExtends(),
@@ -141,6 +143,7 @@ func Open(o Options) (n *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	n.store.OnWrite(n.observer.Synced)
 	undo = append(undo, n.store.Close)
 	listener := o.Listener
 	if listener == nil {
@@ -368,7 +371,9 @@ func (n *Node) InTouch() bool { return n.time.inTouch() && n.Serving() }
 func (n *Node) Tell(h Handled) { n.peers.tellAll(h) }
 
 // Certificate returns this node's certificate, for other TLS ports of the same process.
-func (n *Node) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) { return n.keeper.Certificate() }
+func (n *Node) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return n.keeper.Certificate()
+}
 
 // ClusterID returns the ID of the cluster that this node belongs to.
 func (n *Node) ClusterID() string { return n.cluster }

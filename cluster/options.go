@@ -49,6 +49,8 @@ type Options struct {
 	Logger *slog.Logger
 	// OnHandled is called for every exchange that another node says it has answered. It must not block.
 	OnHandled func(from storage.NodeID, h Handled)
+	// Observer is told what can be measured; nil: nobody.
+	Observer Observer
 	// AllowSlowDisk starts even if the disk is too slow for the election timeout.
 	AllowSlowDisk bool
 
@@ -64,6 +66,30 @@ type Options struct {
 	DiskFault disk.Fault
 	Timing    Timing
 }
+
+// Observer is told what a node measures of itself. Its methods must not block.
+type Observer interface {
+	// Committed is told of every entry that this node, as leader, proposed and applied.
+	Committed(commands int, took time.Duration)
+	// Synced is told of every write to the log on the disk.
+	Synced(took time.Duration)
+	// LeaderChanged is told when this node knows another leader than before, or none.
+	LeaderChanged()
+}
+
+func (o Options) observer() Observer {
+	if o.Observer == nil {
+		return unobserved{}
+	}
+	return o.Observer
+}
+
+// unobserved is an Observer that does not care.
+type unobserved struct{}
+
+func (unobserved) Committed(int, time.Duration) {}
+func (unobserved) Synced(time.Duration)         {}
+func (unobserved) LeaderChanged()               {}
 
 // Timing is how patient a node is. The zero value means a LAN with decent disks.
 type Timing struct {

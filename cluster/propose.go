@@ -290,6 +290,7 @@ func (n *Node) commitEntry(ctx context.Context, commands []storage.Command) ([]s
 	if err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	future := n.raft.Apply(data, enqueueMax)
 	ended := make(chan error, 1)
 	go func() { ended <- future.Error() }()
@@ -313,5 +314,6 @@ func (n *Node) commitEntry(ctx context.Context, commands []storage.Command) ([]s
 	if !ok || len(results) != len(commands) {
 		return nil, storage.ErrUnknown // The replica has halted; the node is about to stop.
 	}
+	n.observer.Committed(len(commands), time.Since(began))
 	return results, nil
 }

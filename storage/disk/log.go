@@ -33,6 +33,7 @@ type Log struct {
 	err     error
 	failed  chan struct{} // closed at the first error
 	longest time.Duration
+	onWrite func(time.Duration)
 }
 
 var (
@@ -70,6 +71,9 @@ func (f *Folder) Log(fault Fault) (*Log, error) {
 		failed: make(chan struct{}),
 	}, nil
 }
+
+// OnWrite has f told how long each write takes. It must be called before the first, and f must not block.
+func (l *Log) OnWrite(f func(took time.Duration)) { l.onWrite = f }
 
 // Close closes the log.
 func (l *Log) Close() error { return l.store.Close() }
@@ -125,7 +129,11 @@ func (l *Log) watch(write func() error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.writes, id)
-	l.longest = max(l.longest, time.Since(begun))
+	took := time.Since(begun)
+	l.longest = max(l.longest, took)
+	if l.onWrite != nil {
+		l.onWrite(took)
+	}
 	if err != nil && l.err == nil {
 		l.err = fmt.Errorf("log: %w", err)
 		close(l.failed)
