@@ -58,27 +58,23 @@ func (l *Lab) Status(ctx context.Context, i int) (Status, error) {
 
 func parseStatus(b []byte) (Status, error) {
 	var raw struct {
-		Members []struct {
-			Node struct {
-				Name string `json:"name"`
-			} `json:"node"`
-			Voter   bool   `json:"voter"`
-			Leader  bool   `json:"leader"`
+		LeaderName string `json:"leader_name"`
+		Nodes      []struct {
+			Name    string `json:"name"`
+			Role    string `json:"role"`
 			Alive   bool   `json:"alive"`
 			Buckets int    `json:"buckets"`
 			Trouble string `json:"trouble"`
-		} `json:"members"`
+		} `json:"nodes"`
 	}
 	if err := json.Unmarshal(b, &raw); err != nil {
 		return Status{}, fmt.Errorf("cluster status: %w: %s", err, b)
 	}
-	var s Status
-	for _, m := range raw.Members {
-		if m.Leader {
-			s.Leader = m.Node.Name
-		}
+	s := Status{Leader: raw.LeaderName}
+	for _, m := range raw.Nodes {
 		s.Members = append(s.Members, Member{
-			Name: m.Node.Name, Voter: m.Voter, Alive: m.Alive, Buckets: m.Buckets, Trouble: m.Trouble,
+			Name: m.Name, Voter: m.Role == "NODE_ROLE_LEADER" || m.Role == "NODE_ROLE_FOLLOWER",
+			Alive: m.Alive, Buckets: m.Buckets, Trouble: m.Trouble,
 		})
 	}
 	return s, nil

@@ -37,6 +37,9 @@ type Options struct {
 	LogLevel string
 	// Log is told what the lab does; nothing if nil.
 	Log io.Writer
+	// OwnSignals says that the caller closes the lab when the process is interrupted; otherwise the lab closes
+	// itself and ends the process.
+	OwnSignals bool
 	// Keep leaves the folder with node files, data and logs behind when the lab is closed.
 	Keep bool
 }
@@ -93,7 +96,9 @@ func New(ctx context.Context, opts Options) (*Lab, error) {
 		opts: opts, dir: dir, interrupted: make(chan os.Signal, 1), over: make(chan struct{}),
 		prefix: filepath.Base(dir) + "-",
 	}
-	go l.watchInterrupt()
+	if !opts.OwnSignals {
+		go l.watchInterrupt()
+	}
 	if err := l.fill(ctx); err != nil {
 		return nil, errors.Join(err, l.logTails(), l.Close())
 	}
