@@ -1,0 +1,55 @@
+# make            print the verbs
+# make run        a three-node cluster in network namespaces, and a client that gets a lease from it (root)
+# make test       everything CI checks: format, vet, lint, tests with the race detector, the lab (root)
+# make build      bin/port67d and bin/dhcpctl
+# make lint       golangci-lint; changes nothing
+# make format     gofmt
+# make lab        only the tests with real clients and processes in network namespaces (root)
+# make bench      perfdhcp against this cluster, Kea alone and a Kea pair (root)
+# make proto      generated Go from proto/
+# make docs       generated documentation
+# make clean      what the other verbs made
+
+SHELL := /bin/bash -o pipefail
+GO    ?= go
+# LAB narrows the lab down: make lab LAB=TestClients
+LAB   ?= .
+
+.PHONY: help run test build lint format lab bench proto docs clean packages-run packages-test generated
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+build:
+	$(GO) build -o bin/ ./cmd/...
+
+run: packages-run build
+	$(GO) run ./ops/lab/demo
+
+test: packages-test
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted, run make format:'; \
+		gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags lab ./ops/...
+	$(MAKE) lint
+	$(GO) test -race -timeout 15m ./...
+	$(MAKE) lab
+
+lint:
+	$(GO) tool -modfile=.ci/tools.mod golangci-lint run --config .ci/golangci.yml --timeout 15m ./...
+
+format:
+	gofmt -w $$(git ls-files '*.go')
+
+lab: packages-test
+	$(GO) test -tags lab -count 1 -timeout 30m -run '$(LAB)' ./ops/lab/...
+
+clean:
+	rm -rf bin build
+
+# The packages of Debian that a verb needs. Their services are not started.
+packages-run:
+	@.ci/packages udhcpc iproute2 nftables
+
+packages-test:
+	@.ci/packages udhcpc isc-dhcp-client dhcpcd-base isc-dhcp-relay tshark nftables iproute2 kea-admin
