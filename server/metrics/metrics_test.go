@@ -23,10 +23,9 @@ type reader struct{ s *storage.State }
 
 func (r reader) Read(f func(storage.View)) { f(storage.ViewOf(r.s)) }
 
-func full(t *testing.T) *Metrics {
-	t.Helper()
+func full() *Metrics {
 	m := New(Options{
-		Version: "1.2.3", Reader: reader{office(t)},
+		Version: "1.2.3", Reader: reader{storage.New()},
 		Stats: func() Stats {
 			return Stats{
 				Term: 7, CommitIndex: 12, AppliedIndex: 11, LagEntries: 1, Leader: true, LeaderKnown: true,
@@ -48,7 +47,7 @@ func full(t *testing.T) *Metrics {
 }
 
 func TestMetrics_NamesAreLinted(t *testing.T) {
-	problems, err := testutil.GatherAndLint(full(t).registry)
+	problems, err := testutil.GatherAndLint(full().registry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +57,7 @@ func TestMetrics_NamesAreLinted(t *testing.T) {
 }
 
 func TestMetrics_OursAreOfOurNamespace(t *testing.T) {
-	families, err := full(t).registry.Gather()
+	families, err := full().registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
