@@ -24,7 +24,8 @@ build:
 	$(GO) build -o bin/ ./cmd/...
 
 run: packages-run build
-	$(GO) run ./ops/lab/demo
+	$(GO) build -o build/demo ./ops/lab/demo
+	@build/demo
 
 test: packages-test
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted, run make format:'; \

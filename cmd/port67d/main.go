@@ -111,8 +111,22 @@ func versionCommand() *cobra.Command {
 // version returns the release, or the commit that the program was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unknown)"
+	if !ok {
+		return "unknown"
 	}
-	return info.Main.Version
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	built := map[string]string{}
+	for _, s := range info.Settings {
+		built[s.Key] = s.Value
+	}
+	commit := built["vcs.revision"]
+	switch {
+	case commit == "":
+		return "devel"
+	case built["vcs.modified"] == "true":
+		return "devel-" + commit[:min(12, len(commit))] + "-modified"
+	}
+	return "devel-" + commit[:min(12, len(commit))]
 }

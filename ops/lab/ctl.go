@@ -156,3 +156,21 @@ func (l *Lab) WaitVoters(ctx context.Context, i, want int) error {
 		return nil
 	})
 }
+
+// WaitDead waits until node i sees node dead as not alive and without buckets.
+func (l *Lab) WaitDead(ctx context.Context, i, dead int) error {
+	name := l.Node(dead).Name
+	return Poll(ctx, fmt.Sprintf("n%d sees that %s is dead", i, name), 30*time.Second,
+		func(ctx context.Context) error {
+			s, err := l.Status(ctx, i)
+			if err != nil {
+				return err
+			}
+			for _, m := range s.Members {
+				if m.Name == name && (m.Alive || m.Buckets > 0) {
+					return fmt.Errorf("it sees %+v", m)
+				}
+			}
+			return nil
+		})
+}

@@ -50,7 +50,13 @@ func show(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	alive := dead%3 + 1
+	alive, err := l.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.WaitDead(ctx, alive, dead); err != nil {
+		return err
+	}
 	for _, args := range [][]string{{"cluster", "status"}, {"lease", "list"}} {
 		out, err := l.Ctl(ctx, alive, args...)
 		if err != nil {
