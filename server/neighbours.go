@@ -63,7 +63,8 @@ type memory struct {
 
 func newNeighbours(limit int, clock Clock) *neighbours {
 	return &neighbours{
-		talks: make(map[talk]*memory), paths: make(map[dhcp4.Path]map[storage.NodeID]int), max: limit, clock: clock,
+		talks: make(map[talk]*memory), paths: make(map[dhcp4.Path]map[storage.NodeID]int), max: limit,
+		clock: clock,
 	}
 }
 

@@ -126,11 +126,12 @@ func TestNeighbours_Retransmissions(t *testing.T) {
 			n.note(x, c.now, directPath, nil)
 			c.now = c.now.Add(4 * time.Second)
 		}, true},
-		{"heard before with another transaction, nobody answered", func(n *neighbours, c *stubClock, x Exchange) {
-			x.XID--
-			n.note(x, c.now, directPath, nil)
-			c.now = c.now.Add(4 * time.Second)
-		}, true},
+		{"heard before with another transaction, nobody answered",
+			func(n *neighbours, c *stubClock, x Exchange) {
+				x.XID--
+				n.note(x, c.now, directPath, nil)
+				c.now = c.now.Add(4 * time.Second)
+			}, true},
 		{"this node answered", func(n *neighbours, c *stubClock, x Exchange) {
 			n.note(x, c.now, directPath, nil)
 			n.answered(x)

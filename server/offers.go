@@ -11,8 +11,9 @@ import (
 )
 
 // offers is the addresses that this node has on offer: each held for one client for a while, so that it is
-// offered to no other (V4-106). It is memory only. A hold that is lost costs a client another DISCOVER at worst,
-// for the log alone gives an address away. The table is bounded; the oldest hold makes room for a new one.
+// offered to no other (V4-106). It is memory only. A hold that is lost costs a client another DISCOVER at
+// worst, for the log alone gives an address away. The table is bounded; the oldest hold makes room for a new
+// one.
 type offers struct {
 	mu       sync.Mutex
 	byClient map[offerClient]offer
@@ -44,7 +45,8 @@ type turn struct {
 const holdFor = time.Duration(dhcp4.HoldSeconds) * time.Second
 
 func newOffers(limit int) *offers {
-	return &offers{byClient: make(map[offerClient]offer), byAddr: make(map[netip.Addr]offerClient), max: limit}
+	return &offers{byClient: make(map[offerClient]offer), byAddr: make(map[netip.Addr]offerClient),
+		max: limit}
 }
 
 // hold keeps a for the client until holdFor after now. It is false if a is on offer to another client.

@@ -71,7 +71,8 @@ var outcomes = [...]entry{
 		"acknowledged", "A REQUEST was committed by the cluster and answered with an ACK.", "Nothing.",
 	},
 	Renewed: {
-		"renewed", "The holder of a lease was answered with an ACK inside what the cluster had promised already.",
+		"renewed",
+		"The holder of a lease was answered with an ACK within what the cluster had promised.",
 		"Nothing.",
 	},
 	RenewedWithoutQuorum: {
@@ -80,8 +81,10 @@ var outcomes = [...]entry{
 		"Bring the quorum back: leases run out one by one. See dhcpctl cluster status.",
 	},
 	Denied: {
-		"denied", "The cluster refused the address that a client named, and the client was told so with a NAK.",
-		"Nothing, unless it is frequent: then look for clients that roam, or for two devices with one identifier.",
+		"denied",
+		"The cluster refused the address that a client named, and the client was told so with a NAK.",
+		"Nothing, unless it is frequent: then look for clients that roam, or for two devices with one " +
+			"identifier.",
 	},
 	Informed: {
 		"informed", "A DHCPINFORM was answered with options and no lease.", "Nothing.",
@@ -90,11 +93,14 @@ var outcomes = [...]entry{
 		"released", "A client gave its address back. There is no reply.", "Nothing.",
 	},
 	Declined: {
-		"declined", "A client found its address in use by another device. There is no reply; the address is out of " +
-			"service for the quarantine.", "Find the device that uses the address without having asked for it.",
+		"declined",
+		"A client found its address in use by another device. There is no reply; the address is out of " +
+			"service for the quarantine.",
+		"Find the device that uses the address without having asked for it.",
 	},
 	HandledElsewhere: {
-		"handled_elsewhere", "Another node answered before it was this node's turn.", "Nothing: so it should be.",
+		"handled_elsewhere", "Another node answered before it was this node's turn.",
+		"Nothing: so it should be.",
 	},
 	OtherServer: {
 		"other_server", "The client named a server identifier that is not ours.",
@@ -113,7 +119,8 @@ var outcomes = [...]entry{
 		"Enlarge the pool, shorten the lease time, or find out who takes so many addresses.",
 	},
 	UnknownLink: {
-		"unknown_link", "No subnet is configured for the relay, or for the interface, that the message came by.",
+		"unknown_link",
+		"No subnet is configured for the relay, or for the interface, that the message came by.",
 		"Add the subnet if these clients are to be served.",
 	},
 	UnknownRelay: {
@@ -132,7 +139,8 @@ var outcomes = [...]entry{
 		"Look at the network between the nodes: dhcpctl cluster status.",
 	},
 	NoQuorum: {
-		"no_quorum", "The cluster has no leader, or too many proposals: nothing was committed, nothing was said.",
+		"no_quorum",
+		"The cluster has no leader, or too many proposals: nothing was committed, nothing was said.",
 		"If it lasts, bring back enough nodes for a majority.",
 	},
 	Uncertain: {
@@ -144,27 +152,38 @@ var outcomes = [...]entry{
 		"Look for a flood of requests; add nodes if it is none.",
 	},
 	TooOld: {
-		"too_old", "The message was older than ten seconds, or came from the future: this machine was paused, or its " +
-			"clock was set.", "Nothing if it stays at one burst. Else look at the machine's clock and load.",
+		"too_old",
+		"The message was older than ten seconds, or came from the future: this machine was paused, or " +
+			"its clock was set.",
+		"Nothing if it stays at one burst. Else look at the machine's clock and load.",
 	},
 	HolderWaits: {
-		"holder_waits", "The last holder may not have its address now, and nobody else may yet: it is neither granted " +
-			"nor denied.", "Nothing: it ends by itself after the grace.",
+		"holder_waits",
+		"The last holder may not have its address now, and nobody else may yet: it is neither granted " +
+			"nor denied.",
+		"Nothing: it ends by itself after the grace.",
 	},
 	UnknownClient: {
-		"unknown_client", "A client asked for an address that the cluster knows nothing of, on a link that is not ours " +
-			"to deny on.", "Set authoritative if no other DHCP server serves this link.",
+		"unknown_client",
+		"A client asked for an address that the cluster knows nothing of, on a link that is not ours to " +
+			"deny on.",
+		"Set authoritative if no other DHCP server serves this link.",
 	},
 	DeniedOffLink: {
-		"denied_off_link", "A renewal was refused, but the client is behind a router where a NAK would not be heard. " +
-			"It will rebind.", "Nothing.",
+		"denied_off_link",
+		"A renewal was refused, but the client is behind a router where a NAK would not be heard. It " +
+			"will rebind.",
+		"Nothing.",
 	},
 	RefusedUnheard: {
-		"refused_unheard", "The cluster refused a command for a reason that the client is not told, such as too many " +
-			"declines.", "Look at the log of the leader if it is frequent.",
+		"refused_unheard",
+		"The cluster refused a command for a reason that the client is not told, such as too many " +
+			"declines.",
+		"Look at the log of the leader if it is frequent.",
 	},
 	Reconfigured: {
-		"reconfigured", "The configuration changed while the exchange was under way; the client will ask again.",
+		"reconfigured",
+		"The configuration changed while the exchange was under way; the client will ask again.",
 		"Nothing.",
 	},
 	NoIdentity: {
@@ -192,7 +211,8 @@ var outcomes = [...]entry{
 		"If it is frequent, find out who sends it.",
 	},
 	TooManyHops: {
-		"too_many_hops", "The message passed more than sixteen relays.", "Look for relays that send in a circle.",
+		"too_many_hops", "The message passed more than sixteen relays.",
+		"Look for relays that send in a circle.",
 	},
 	Malformed: {
 		"malformed", "The datagram is no DHCP message.", "If it is frequent, find out who sends it.",
@@ -281,8 +301,9 @@ func outcomeOfError(err error) Outcome {
 func Document() string {
 	var b strings.Builder
 	b.WriteString("# Outcomes\n\n" +
-		"Every message that a node hears ends in one of these ways. The word is the `outcome` of the debug log and the " +
-		"label of the metric\n`port67_packets_total`. This page is generated from `server/outcome.go`.\n")
+		"Every message that a node hears ends in one of these ways. The word is the `outcome` of the\n" +
+		"debug log and the label of the metric `port67_packets_total`. This page is generated from\n" +
+		"`server/outcome.go`.\n")
 	for _, o := range Outcomes() {
 		e := outcomes[o]
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n*What to do:* %s\n", e.word, e.is, e.do)

@@ -102,7 +102,8 @@ func newScene(t *testing.T, file string, yaml []byte) *scene {
 	}
 	s.clock.meanwhile = s.wait
 	s.server = New(Options{
-		Self: "n1", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s, Clock: s.clock,
+		Self: "n1", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s,
+		Clock:  s.clock,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	s.apply(storage.Found{ClusterID: "test", Node: member("n1", "10.67.0.2")})
@@ -116,7 +117,8 @@ func newScene(t *testing.T, file string, yaml []byte) *scene {
 }
 
 func member(id, addr string) storage.Node {
-	return storage.Node{ID: storage.NodeID(id), Name: id, Addresses: []netip.Addr{netip.MustParseAddr(addr)}, Level: 1}
+	return storage.Node{ID: storage.NodeID(id), Name: id, Addresses: []netip.Addr{netip.MustParseAddr(addr)},
+		Level: 1}
 }
 
 func (s *scene) apply(c storage.Command) storage.Result {
@@ -153,7 +155,8 @@ func (s *scene) do(words []string) {
 		s.pass(d)
 		s.apply(storage.Tick{})
 	case "quorum": // there, lost, unknown
-		s.quorum = map[string]error{"there": nil, "lost": storage.ErrNoLeader, "unknown": storage.ErrUnknown}[arg]
+		s.quorum = map[string]error{"there": nil, "lost": storage.ErrNoLeader,
+			"unknown": storage.ErrUnknown}[arg]
 	case "touch": // there, lost
 		s.touch = arg == "there"
 	case "anchor": // there, lost
@@ -182,7 +185,8 @@ func (s *scene) hear(words []string) string {
 	s.trace = nil
 	payload, in := parseScript(s.t, words)
 	began := s.clock.now
-	o := s.server.Serve4(context.Background(), Datagram{Payload: payload, Ingress: in, Heard: s.clock.now.Add(-s.age)})
+	o := s.server.Serve4(context.Background(), Datagram{Payload: payload, Ingress: in,
+		Heard: s.clock.now.Add(-s.age)})
 	s.age = 0
 	if o != s.ended {
 		s.t.Errorf("outcome %v, and the observer was told %v", o, s.ended)
@@ -241,7 +245,8 @@ func (s *scene) Send4(_ context.Context, payload []byte, to dhcp4.Dest) error {
 		return errors.New("payload shorter than 300 octets") // V4-031
 	}
 	s.say("reply    %s", describeReply(payload))
-	how := map[dhcp4.DestKind]string{dhcp4.DestRouted: "routed", dhcp4.DestRaw: "raw", dhcp4.DestBroadcast: "broadcast"}
+	how := map[dhcp4.DestKind]string{dhcp4.DestRouted: "routed", dhcp4.DestRaw: "raw",
+		dhcp4.DestBroadcast: "broadcast"}
 	s.say("send     %s %v:%s from %v", how[to.Kind], to.Addr, strconv.Itoa(int(to.Port)), to.Source)
 	return nil
 }

@@ -23,8 +23,8 @@ const (
 // observer and the debug log are told as well.
 //
 // It runs in the caller's goroutine and starts none, holds no lock while it waits, and asks no clock but the
-// server's: the listener calls it for a packet from a socket, the simulator for a packet from a seed. It keeps
-// no reference to in.Payload.
+// server's: the listener calls it for a packet from a socket, the simulator for a packet from a seed. It
+// keeps no reference to in.Payload.
 func (s *Server) Serve4(ctx context.Context, in Datagram) Outcome {
 	began := s.clock.Now()
 	query, err := wire4.Parse(in.Payload)
@@ -75,8 +75,8 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 	return s.reply4(ctx, x, &decision, result, query, in, o)
 }
 
-// decide4 decides under the state's read lock, and holds what is to be offered if it is this node's turn: now,
-// or because the nodes ahead have had their time.
+// decide4 decides under the state's read lock, and holds what is to be offered if it is this node's turn:
+// now, or because the nodes ahead have had their time.
 func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhcp4.Decision {
 	self := dhcp4.Self{Node: s.self, InTouch: s.time.InTouch(), Ears: s.neighbours}
 	self.Upper, self.Anchored = s.time.Upper()
@@ -122,8 +122,8 @@ func (s *Server) commit4(ctx context.Context, d *dhcp4.Decision) (storage.Result
 	return storage.Result{}, outcomeOfError(err), err // No commit, no answer. The client retransmits.
 }
 
-// reply4 builds the reply and sends it, then tells the neighbours. o is what the exchange ends in if it ends in
-// an ACK.
+// reply4 builds the reply and sends it, then tells the neighbours. o is what the exchange ends in if it ends
+// in an ACK.
 func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, result storage.Result,
 	query *dhcp4.Query, in Datagram, o Outcome,
 ) (Outcome, error) {
@@ -151,7 +151,8 @@ func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, resu
 	}
 	payload, dropped := wire4.Encode(m, nil)
 	if len(dropped) > 0 {
-		s.log.Warn("reply too small for all options", "client", d.Key.String(), "dropped", dropped, "max", m.MaxSize)
+		s.log.Warn("reply too small for all options", "client", d.Key.String(), "dropped", dropped, "max",
+			m.MaxSize)
 	}
 	if err := s.sender.Send4(ctx, payload, dhcp4.Destination(query, &m, &in.Ingress)); err != nil {
 		return SendFailed, err

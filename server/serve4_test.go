@@ -42,7 +42,8 @@ func newSite(tb testing.TB) (*site, *Server) {
 		b.Owners[i] = "n1"
 	}
 	for _, cmd := range []storage.Command{
-		storage.Found{ClusterID: "test", Node: member("n1", "10.67.0.2")}, b, storage.SetConfig{Config: c, Author: "test"},
+		storage.Found{ClusterID: "test", Node: member("n1", "10.67.0.2")}, b,
+		storage.SetConfig{Config: c, Author: "test"},
 	} {
 		if r, _ := s.Propose(tb.Context(), cmd); r.Refusal != storage.Granted {
 			tb.Fatalf("scene: %T refused: %d %s", cmd, r.Refusal, r.Detail)
@@ -105,7 +106,8 @@ func TestServe4_P1_ManyClientsAtOnce(t *testing.T) {
 	for i := range clients {
 		wg.Go(func() {
 			hear := func(xid uint32, line string) (dhcp4.MessageType, netip.Addr) {
-				payload, in := parseScript(t, strings.Fields(fmt.Sprintf("%s xid=%d cid=%08x", line, xid, i+1)))
+				payload, in := parseScript(t, strings.Fields(fmt.Sprintf("%s xid=%d cid=%08x", line, xid,
+					i+1)))
 				server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in, Heard: s.Now()})
 				return s.reply(xid)
 			}
@@ -137,11 +139,13 @@ func TestServe4_V4_107_SameMessageAtOnceIsAnsweredOnce(t *testing.T) {
 	q := dhcp4.Query{XID: 7, Type: dhcp4.Request, GIAddr: netip.IPv4Unspecified()}
 	x = exchangeOf(&q, lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 1}))
 	server.inflight.enter(x)
-	if o := server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in, Heard: s.Now()}); o != Duplicate {
+	if o := server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in,
+		Heard: s.Now()}); o != Duplicate {
 		t.Errorf("outcome %v, want duplicate", o)
 	}
 	server.inflight.leave(x)
-	if o := server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in, Heard: s.Now()}); o != Acknowledged {
+	if o := server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in,
+		Heard: s.Now()}); o != Acknowledged {
 		t.Errorf("outcome %v, want acknowledged", o)
 	}
 }
@@ -150,7 +154,8 @@ func TestServe4_V4_107_SameMessageAtOnceIsAnsweredOnce(t *testing.T) {
 func FuzzServe4(f *testing.F) {
 	var t testing.T
 	for _, line := range []string{
-		"DISCOVER xid=1 ask=1,3,6", "REQUEST xid=2 sid=10.67.0.2 ip=10.67.1.9", "REQUEST xid=3 ciaddr=10.67.1.9",
+		"DISCOVER xid=1 ask=1,3,6", "REQUEST xid=2 sid=10.67.0.2 ip=10.67.1.9",
+		"REQUEST xid=3 ciaddr=10.67.1.9",
 		"DISCOVER xid=4 giaddr=10.67.0.1 rai=05040a430000", "INFORM xid=5 ciaddr=10.67.1.9", "BOOTP xid=6",
 		"DECLINE xid=7 ip=10.67.1.9", "RELEASE xid=8 ciaddr=10.67.1.9",
 	} {

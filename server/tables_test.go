@@ -71,7 +71,10 @@ func TestInflight(t *testing.T) {
 		x    Exchange
 		want Outcome
 	}{
-		{"first", x, 0}, {"the same", x, Duplicate}, {"another type", other, 0}, {"W-048 another relay, and no room", third, Overloaded},
+		{
+			"first",
+			x, 0}, {"the same", x, Duplicate}, {"another type", other, 0},
+		{"W-048 another relay, and no room", third, Overloaded},
 	} {
 		if got := f.enter(c.x); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
@@ -143,7 +146,8 @@ func TestOffers_BoundedUnderAFlood(t *testing.T) {
 		o.hold(client(9_999_999), address(60_000), nil, now) // renewed all the time, so that it stays
 	}
 	if len(o.byClient) > 100 || len(o.byAddr) != len(o.byClient) || len(o.queue) > 200 {
-		t.Errorf("%d clients, %d addresses, %d in the queue; want no more than 100", len(o.byClient), len(o.byAddr), len(o.queue))
+		t.Errorf("%d clients, %d addresses, %d in the queue; want no more than 100", len(o.byClient),
+			len(o.byAddr), len(o.queue))
 	}
 	if _, ok := o.at(now).Of(client(9_999).key, client(9_999).link); !ok {
 		t.Error("the newest offer was forgotten")

@@ -69,13 +69,15 @@ type Decision struct {
 	Fallback bool
 	// Later raises the booking of a renewal that is answered from Local.
 	Later *storage.Extend
-	// Reply is the type of the answer, 0 if none is sent: OfferMsg, or ACK, which the Result may turn into NAK.
+	// Reply is the type of the answer, 0 if none is sent: OfferMsg, or ACK, which the Result may turn into
+	// NAK.
 	Reply MessageType
 	// Hold asks to keep Local.Lease.Addr for the client before the OFFER leaves.
 	Hold bool
 	// Drop asks to forget what is on offer to the client on the link.
 	Drop bool
-	// Ahead is the nodes that should answer before this one, first the first; this one waits for each a while.
+	// Ahead is the nodes that should answer before this one, first the first; this one waits for each a
+	// while.
 	Ahead []storage.NodeID
 	Path  Path
 	// Private says that no other node can have heard the message.
@@ -96,11 +98,11 @@ type Decision struct {
 
 // Decide says what should be done about one client message, as far as this node can know.
 //
-// It finds the client's link and its state (RFC 2131 §4.3.2), and asks view for an address where one is wanted.
-// view may be behind the cluster: therefore a Decision that grants or denies an address carries a Command, and
-// only the committed Result of that Command is true. A Decision without one is an answer that binds nobody
-// (DHCPINFORM), stays within what the log has promised already (an offer, a renewal inside its booking), or is
-// silence.
+// It finds the client's link and its state (RFC 2131 §4.3.2), and asks view for an address where one is
+// wanted. view may be behind the cluster: therefore a Decision that grants or denies an address carries a
+// Command, and only the committed Result of that Command is true. A Decision without one is an answer that
+// binds nobody (DHCPINFORM), stays within what the log has promised already (an offer, a renewal inside its
+// booking), or is silence.
 //
 // Decide cannot fail: a message that deserves no answer is a Decision to be silent, with its Why. It keeps q
 // and in until Reply.
@@ -109,7 +111,8 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	switch {
 	case q.Type == 0:
 		return Decision{Why: BOOTP}
-	case q.Type != Discover && q.Type != Request && q.Type != Decline && q.Type != Release && q.Type != Inform:
+	case q.Type != Discover && q.Type != Request && q.Type != Decline && q.Type != Release &&
+		q.Type != Inform:
 		return Decision{Why: NotForServers} // V4-011
 	case !identified:
 		return Decision{Why: NoIdentity} // V4-007
@@ -184,9 +187,9 @@ func (c *chooser) identify() bool {
 	return c.d.Why == Answer
 }
 
-// identifier returns the server identifier for a reply: what the relay demands (V4-059), what the client chose
-// and is known to be ours, the address a client without a relay has sent to, the service address of the link,
-// the address a relay has sent to, this node's address on the link (HA-001).
+// identifier returns the server identifier for a reply: what the relay demands (V4-059), what the client
+// chose and is known to be ours, the address a client without a relay has sent to, the service address of the
+// link, the address a relay has sent to, this node's address on the link (HA-001).
 func identifier(p *place, q *Query, in *Ingress) netip.Addr {
 	if a, ok := q.relayAddr(raiServerID); ok {
 		return a

@@ -6,8 +6,8 @@ import (
 	"port67/storage"
 )
 
-// decline passes on that a client found its new address in use (RFC 2131 §4.3.3, V4-170 … V4-176). There is no
-// reply.
+// decline passes on that a client found its new address in use (RFC 2131 §4.3.3, V4-170 … V4-176). There is
+// no reply.
 func (c *chooser) decline() {
 	a, ok := c.q.addr(optRequestedAddress)
 	if !ok || a.IsUnspecified() {

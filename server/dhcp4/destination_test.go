@@ -17,12 +17,14 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 		want Dest
 	}{
 		{
-			"V4-020 relayed OFFER with broadcast bit", query(Discover, 1).from("10.68.0.1", ""), relayed("10.68.0.1"),
+			"V4-020 relayed OFFER with broadcast bit", query(Discover, 1).from("10.68.0.1", ""),
+			relayed("10.68.0.1"),
 			Message{Type: OfferMsg, GIAddr: relayG, YIAddr: ip("10.68.0.9"), Flags: BroadcastFlag},
 			Dest{Kind: DestRouted, Addr: relayG, Port: 67},
 		},
 		{
-			"V4-020 relayed ACK with ciaddr", query(Request, 1).from("10.68.0.1", "10.68.0.9"), relayed("10.68.0.1"),
+			"V4-020 relayed ACK with ciaddr", query(Request, 1).from("10.68.0.1", "10.68.0.9"),
+			relayed("10.68.0.1"),
 			Message{Type: ACK, GIAddr: relayG, YIAddr: ip("10.68.0.9"), CIAddr: ip("10.68.0.9")},
 			Dest{Kind: DestRouted, Addr: relayG, Port: 67},
 		},
@@ -38,7 +40,8 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Dest{Kind: DestRouted, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3},
 		},
 		{
-			"V4-022 renewal through a router", query(Request, 1).from("", offLink), heard(offLink, "10.67.0.2"),
+			"V4-022 renewal through a router", query(Request, 1).from("", offLink),
+			heard(offLink, "10.67.0.2"),
 			Message{Type: ACK, CIAddr: ip(offLink), YIAddr: ip(offLink)},
 			Dest{Kind: DestRouted, Addr: ip(offLink), Port: 68},
 		},
@@ -48,7 +51,8 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
 		},
 		{
-			"V4-024 no broadcast bit", query(Discover, 1), heard("", ""), Message{Type: OfferMsg, YIAddr: ip("10.67.0.9")},
+			"V4-024 no broadcast bit", query(Discover, 1), heard("", ""),
+			Message{Type: OfferMsg, YIAddr: ip("10.67.0.9")},
 			Dest{Kind: DestRaw, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3, HW: eth},
 		},
 		{
@@ -62,15 +66,18 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
 		},
 		{
-			"V4-026 NAK although ciaddr is set", query(Request, 1).from("", "10.67.0.9"), heard("10.67.0.9", "10.67.0.2"),
+			"V4-026 NAK although ciaddr is set", query(Request, 1).from("", "10.67.0.9"),
+			heard("10.67.0.9", "10.67.0.2"),
 			Message{Type: NAK}, Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
 		},
 		{
 			"V4-027 NAK through a relay", query(Request, 1).from("10.68.0.1", ""), relayed("10.68.0.1"),
-			Message{Type: NAK, GIAddr: relayG, Flags: BroadcastFlag}, Dest{Kind: DestRouted, Addr: relayG, Port: 67},
+			Message{Type: NAK, GIAddr: relayG, Flags: BroadcastFlag},
+			Dest{Kind: DestRouted, Addr: relayG, Port: 67},
 		},
 		{
-			"V4-028 DISCOVER with a ciaddr that is no unicast", query(Discover, 1).from("", "255.255.255.255"), heard("", ""),
+			"V4-028 DISCOVER with a ciaddr that is no unicast",
+			query(Discover, 1).from("", "255.255.255.255"), heard("", ""),
 			Message{Type: OfferMsg, YIAddr: ip("10.67.0.9")},
 			Dest{Kind: DestRaw, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3, HW: eth},
 		},
@@ -80,7 +87,8 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Dest{Kind: DestRaw, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3, HW: eth},
 		},
 		{
-			"V4-028 DISCOVER with a ciaddr on the link", query(Discover, 1).from("", "10.67.0.8"), heard("10.67.0.8", ""),
+			"V4-028 DISCOVER with a ciaddr on the link", query(Discover, 1).from("", "10.67.0.8"),
+			heard("10.67.0.8", ""),
 			Message{Type: OfferMsg, YIAddr: ip("10.67.0.9")},
 			Dest{Kind: DestRouted, Addr: ip("10.67.0.8"), Port: 68, IfIndex: 3},
 		},
@@ -95,16 +103,21 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Dest{Kind: DestRouted, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3},
 		},
 		{
-			"V4-191 answer to a relayed INFORM", query(Inform, 1).from("10.68.0.1", "10.68.0.9"), relayed("10.68.0.1"),
-			Message{Type: ACK, CIAddr: ip("10.68.0.9")}, Dest{Kind: DestRouted, Addr: ip("10.68.0.9"), Port: 68},
+			"V4-191 answer to a relayed INFORM", query(Inform, 1).from("10.68.0.1", "10.68.0.9"),
+			relayed("10.68.0.1"),
+			Message{Type: ACK, CIAddr: ip("10.68.0.9")},
+			Dest{Kind: DestRouted, Addr: ip("10.68.0.9"), Port: 68},
 		},
 		{
-			"V4-192 answer to INFORM without ciaddr", query(Inform, 1), heard("10.67.0.9", ""), Message{Type: ACK},
+			"V4-192 answer to INFORM without ciaddr", query(Inform, 1), heard("10.67.0.9", ""),
+			Message{Type: ACK},
 			Dest{Kind: DestRouted, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3},
 		},
 		{
-			"V4-193 answer to a relayed INFORM without ciaddr", query(Inform, 1).from("10.68.0.1", ""), relayed("10.68.0.1"),
-			Message{Type: ACK, GIAddr: relayG, Flags: BroadcastFlag}, Dest{Kind: DestRouted, Addr: relayG, Port: 67},
+			"V4-193 answer to a relayed INFORM without ciaddr", query(Inform, 1).from("10.68.0.1", ""),
+			relayed("10.68.0.1"),
+			Message{Type: ACK, GIAddr: relayG, Flags: BroadcastFlag},
+			Dest{Kind: DestRouted, Addr: relayG, Port: 67},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,7 +153,10 @@ func TestDestination_V4_029_SourceIsTheServerIdentifierWhereItIsOurs(t *testing.
 		want     netip.Addr
 	}{
 		{"own address", addrN1, nil, addrN1},
-		{"service address that is here", service, []netip.Prefix{netip.MustParsePrefix("10.67.0.67/32")}, service},
+		{
+			"service address that is here",
+			service, []netip.Prefix{netip.MustParsePrefix("10.67.0.67/32")}, service,
+		},
 		{"service address that is elsewhere", service, nil, addrN1},
 		{"another node's, echoed", addrN2, nil, addrN1},
 	} {

@@ -10,8 +10,8 @@ import (
 // discover looks for an address to offer (RFC 2131 §4.3.1, V4-100 … V4-107).
 //
 // An offer from this node's own part of the free addresses costs nothing: it is held here. Where that part is
-// empty the log is asked for any free address. A client that asks again is offered the same (V4-107). A server
-// identifier in the message is ignored (V4-114).
+// empty the log is asked for any free address. A client that asks again is offered the same (V4-107). A
+// server identifier in the message is ignored (V4-114).
 func (c *chooser) discover() {
 	if !c.locate(netip.Addr{}) || !c.identify() {
 		return

@@ -14,7 +14,8 @@ const link67 = "10.67.0.0/24"
 // wantOffer fails the test unless a is an OFFER of addr that no command was needed for.
 func wantOffer(t *testing.T, a answer, addr string) {
 	t.Helper()
-	if a.why != Answer || a.msg.Type != OfferMsg || a.msg.YIAddr != ip(addr) || a.d.Command != nil || !a.d.Hold {
+	if a.why != Answer || a.msg.Type != OfferMsg || a.msg.YIAddr != ip(addr) || a.d.Command != nil ||
+		!a.d.Hold {
 		t.Errorf("got %v, want an OFFER of %s that is held here", a, addr)
 	}
 }
@@ -29,7 +30,8 @@ func TestDiscover_RFC2131_4_3_1_WhichAddress(t *testing.T) {
 	}{
 		{
 			"V4-100 the present binding, whatever is asked for",
-			func(w *world) { w.bind(query(Request, 1), link67, "10.67.0.120") }, query(Discover, 1, ask), "10.67.0.120",
+			func(w *world) { w.bind(query(Request, 1), link67, "10.67.0.120") }, query(Discover, 1, ask),
+			"10.67.0.120",
 		},
 		{
 			"V4-101 the binding that ran out",
@@ -49,18 +51,31 @@ func TestDiscover_RFC2131_4_3_1_WhichAddress(t *testing.T) {
 		{"reserved address before all", nil, query(Discover, 0x51, ask), "10.67.0.50"},
 		{"V4-103 some address", nil, query(Discover, 1), ""},
 		{"V4-104 asked off the link", nil, query(Discover, 1, with(optRequestedAddress, "10.99.0.1")), ""},
-		{"V4-104 asked out of the pools", nil, query(Discover, 1, with(optRequestedAddress, "10.67.0.20")), ""},
-		{"V4-104 asked what is reserved", nil, query(Discover, 1, with(optRequestedAddress, "10.67.0.50")), ""},
+		{
+			"V4-104 asked out of the pools",
+			nil, query(Discover, 1, with(optRequestedAddress, "10.67.0.20")), "",
+		},
+		{
+			"V4-104 asked what is reserved",
+			nil, query(Discover, 1, with(optRequestedAddress, "10.67.0.50")), "",
+		},
 		{
 			"V4-104 asked what another holds",
 			func(w *world) { w.bind(query(Request, 9), link67, "10.67.0.150") }, query(Discover, 1, ask), "",
 		},
 		{
 			"V4-106 asked what another was offered",
-			func(w *world) { w.exchange(query(Discover, 9, ask), heard("", "")) }, query(Discover, 1, ask), "",
+			func(w *world) { w.exchange(query(Discover, 9, ask), heard("", "")) }, query(Discover, 1, ask),
+			"",
 		},
-		{"V4-114 server identifier in a DISCOVER", nil, query(Discover, 1, ask, with(optServerID, "10.99.0.9")), "10.67.0.150"},
-		{"V4-016 requested address of three octets", nil, query(Discover, 1, with(optRequestedAddress, []byte{10, 67, 0})), ""},
+		{
+			"V4-114 server identifier in a DISCOVER",
+			nil, query(Discover, 1, ask, with(optServerID, "10.99.0.9")), "10.67.0.150",
+		},
+		{
+			"V4-016 requested address of three octets",
+			nil, query(Discover, 1, with(optRequestedAddress, []byte{10, 67, 0})), "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, testConfig())
@@ -72,7 +87,8 @@ func TestDiscover_RFC2131_4_3_1_WhichAddress(t *testing.T) {
 				wantOffer(t, a, c.want)
 				return
 			}
-			if a.msg.Type != OfferMsg || !pool67().Contains(a.msg.YIAddr) || a.msg.YIAddr == ip("10.67.0.150") {
+			if a.msg.Type != OfferMsg || !pool67().Contains(a.msg.YIAddr) ||
+				a.msg.YIAddr == ip("10.67.0.150") {
 				t.Errorf("got %v, want an OFFER of another address of the pool", a)
 			}
 		})
@@ -124,7 +140,8 @@ func TestDiscover_OwnPartEmpty_AsksTheLog(t *testing.T) {
 
 func TestDiscover_Silence(t *testing.T) {
 	onLoopback := heard("", "")
-	onLoopback.Local, onLoopback.Prefixes = ip("127.0.0.1"), []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}
+	onLoopback.Local, onLoopback.Prefixes = ip("127.0.0.1"),
+		[]netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}
 	nameless := query(Discover, 1)
 	nameless.HLen = 0
 	looping := query(Discover, 1).from("10.68.0.1", "")
@@ -136,10 +153,19 @@ func TestDiscover_Silence(t *testing.T) {
 		in    *Ingress
 		want  Why
 	}{
-		{"out of touch with the leader", func(w *world) { w.self.InTouch = false }, query(Discover, 1), heard("", ""), OutOfTouch},
-		{"V4-110 unknown relay's link", nil, query(Discover, 1).from("10.99.0.1", ""), relayed("10.99.0.1"), UnknownLink},
+		{
+			"out of touch with the leader",
+			func(w *world) { w.self.InTouch = false }, query(Discover, 1), heard("", ""), OutOfTouch,
+		},
+		{
+			"V4-110 unknown relay's link",
+			nil, query(Discover, 1).from("10.99.0.1", ""), relayed("10.99.0.1"), UnknownLink,
+		},
 		{"V4-110 unknown interface", nil, query(Discover, 1), onLoopback, UnknownLink},
-		{"relay that is not in the list", nil, query(Discover, 1).from("10.68.0.9", ""), relayed("10.68.0.9"), UnknownRelay},
+		{
+			"relay that is not in the list",
+			nil, query(Discover, 1).from("10.68.0.9", ""), relayed("10.68.0.9"), UnknownRelay,
+		},
 		{"V4-007 nobody", nil, nameless, heard("", ""), NoIdentity},
 		{"V4-005 BOOTP", nil, query(0, 1), heard("", ""), BOOTP},
 		{"V4-011 a server's message", nil, query(OfferMsg, 1), heard("", ""), NotForServers},
@@ -187,11 +213,13 @@ func TestLink_V4_112_Order(t *testing.T) {
 		want netip.Prefix
 	}{
 		{
-			"link selection before all", query(Discover, 1, Option{optRelayInfo, link}, sel).from("10.68.0.1", ""),
+			"link selection before all", query(Discover, 1, Option{optRelayInfo, link}, sel).from("10.68.0.1",
+				""),
 			relayed("10.68.0.1"), netip.MustParsePrefix("10.69.0.0/24"),
 		},
 		{
-			"subnet selection before giaddr", query(Discover, 1, sel).from("10.68.0.1", ""), relayed("10.68.0.1"),
+			"subnet selection before giaddr", query(Discover, 1, sel).from("10.68.0.1", ""),
+			relayed("10.68.0.1"),
 			netip.MustParsePrefix("10.71.0.0/24"),
 		},
 		{
@@ -245,7 +273,10 @@ func TestIdentity_RFC2131_4_2(t *testing.T) {
 		got  lease.Key
 		want lease.Key
 	}{
-		{"V4-080 client identifier", key(with(optClientID, []byte{1, 2, 3})), lease.ClientIDKey([]byte{1, 2, 3})},
+		{
+			"V4-080 client identifier",
+			key(with(optClientID, []byte{1, 2, 3})), lease.ClientIDKey([]byte{1, 2, 3}),
+		},
 		{"V4-081 hardware address", key(), lease.HardwareKey(1, mac(1))},
 		{"V4-084 identifier of one octet", key(with(optClientID, []byte{1})), lease.HardwareKey(1, mac(1))},
 		{"V4-084 empty identifier", key(with(optClientID, []byte{})), lease.HardwareKey(1, mac(1))},

@@ -44,7 +44,8 @@ func testConfig() *config.Config {
 		Booking: config.Booking{FactorPercent: 200, Grace: 120, GracePermille: 10, Pause: 60},
 		Decline: config.Decline{Quarantine: 86400},
 		SharedNetworks: []config.SharedNetwork{{
-			Name: "floor", Subnets: []netip.Prefix{netip.MustParsePrefix("10.69.0.0/24"), netip.MustParsePrefix("10.70.0.0/24")},
+			Name: "floor", Subnets: []netip.Prefix{netip.MustParsePrefix("10.69.0.0/24"),
+				netip.MustParsePrefix("10.70.0.0/24")},
 		}},
 		Subnets: []config.Subnet{
 			{
@@ -58,15 +59,19 @@ func testConfig() *config.Config {
 				Prefix: netip.MustParsePrefix("10.68.0.0/24"), Relays: []netip.Addr{relayG},
 				Pools: []config.Pool{pool("10.68.0.100", "10.68.0.199")},
 			},
-			{Prefix: netip.MustParsePrefix("10.69.0.0/24"), Pools: []config.Pool{pool("10.69.0.100", "10.69.0.101")}},
-			{Prefix: netip.MustParsePrefix("10.70.0.0/24"), Pools: []config.Pool{pool("10.70.0.100", "10.70.0.199")}},
+			{Prefix: netip.MustParsePrefix("10.69.0.0/24"),
+				Pools: []config.Pool{pool("10.69.0.100", "10.69.0.101")}},
+			{Prefix: netip.MustParsePrefix("10.70.0.0/24"),
+				Pools: []config.Pool{pool("10.70.0.100", "10.70.0.199")}},
 			{
-				Prefix: netip.MustParsePrefix("10.71.0.0/24"), Pools: []config.Pool{pool("10.71.0.100", "10.71.0.199")},
+				Prefix:   netip.MustParsePrefix("10.71.0.0/24"),
+				Pools:    []config.Pool{pool("10.71.0.100", "10.71.0.199")},
 				Settings: config.Settings{Authoritative: ptr(false)},
 			},
 		},
 	}
-	c.Options = []config.Option{option(optDNS, 10, 67, 0, 53), option(optDomainName, []byte("example.org")...)}
+	c.Options = []config.Option{option(optDNS, 10, 67, 0, 53),
+		option(optDomainName, []byte("example.org")...)}
 	c.Subnets[0].Options = []config.Option{option(optRouter, 10, 67, 0, 1)}
 	c.Subnets[1].Options = []config.Option{option(optRouter, 10, 68, 0, 1)}
 	return c
@@ -88,11 +93,14 @@ type world struct {
 // newWorld founds a cluster of n1, n2 and n3, of which n1 owns every bucket, with configuration c.
 func newWorld(t *testing.T, c *config.Config) *world {
 	t.Helper()
-	w := &world{t: t, state: storage.New(), now: lease.Genesis, held: map[lease.Key]Held{}, deaf: map[storage.NodeID]bool{}}
+	w := &world{t: t, state: storage.New(), now: lease.Genesis, held: map[lease.Key]Held{},
+		deaf: map[storage.NodeID]bool{}}
 	w.self = Self{Node: n1, Anchored: true, InTouch: true, Offers: w, Ears: w}
-	w.must(storage.Found{ClusterID: "test", Node: storage.Node{ID: n1, Name: "n1", Addresses: []netip.Addr{addrN1}, Level: 1}})
+	w.must(storage.Found{ClusterID: "test", Node: storage.Node{ID: n1, Name: "n1",
+		Addresses: []netip.Addr{addrN1}, Level: 1}})
 	w.must(storage.PutNode{Node: storage.Node{ID: n2, Name: "n2", Addresses: []netip.Addr{addrN2}, Level: 1}})
-	w.must(storage.PutNode{Node: storage.Node{ID: n3, Name: "n3", Addresses: []netip.Addr{ip("10.67.0.4")}, Level: 1}})
+	w.must(storage.PutNode{Node: storage.Node{ID: n3, Name: "n3", Addresses: []netip.Addr{ip("10.67.0.4")},
+		Level: 1}})
 	w.own(func(int) storage.NodeID { return n1 })
 	w.must(storage.SetConfig{Config: c, Author: "test"})
 	return w

@@ -26,7 +26,8 @@ func TestDecline_RFC2131_4_3_3(t *testing.T) {
 		{"V4-172 another's offer", func(w *world) { w.exchange(query(Discover, 9, what), heard("", "")) },
 			query(Decline, 1, what, own), NotHolder, false},
 		{"V4-173 no server identifier", bound(1, "10.67.0.120"), query(Decline, 1, what), Answer, true},
-		{"V4-174 another server's", bound(1, "10.67.0.120"), query(Decline, 1, what, with(optServerID, "10.67.0.9")),
+		{"V4-174 another server's", bound(1, "10.67.0.120"),
+			query(Decline, 1, what, with(optServerID, "10.67.0.9")),
 			OtherServer, false},
 		{"V4-176 its reservation", bound(0x51, "10.67.0.50"),
 			query(Decline, 0x51, with(optRequestedAddress, "10.67.0.50"), own), Answer, true},
@@ -73,12 +74,19 @@ func TestRelease_RFC2131_4_3_4(t *testing.T) {
 		{"V4-181 another's", release(9, "10.67.0.120", own), from("10.67.0.120"), NotHolder},
 		{"V4-181 nobody's", release(1, "10.67.0.121", own), from("10.67.0.121"), NotHolder},
 		{"V4-182 no server identifier", release(1, "10.67.0.120"), from("10.67.0.120"), Answer},
-		{"V4-182 another server's", release(1, "10.67.0.120", with(optServerID, "10.67.0.9")), from("10.67.0.120"), OtherServer},
-		{"V4-182 requested address is ignored", release(1, "10.67.0.120", own, with(optRequestedAddress, "10.67.0.9")),
+		{
+			"V4-182 another server's",
+			release(1, "10.67.0.120", with(optServerID, "10.67.0.9")), from("10.67.0.120"), OtherServer,
+		},
+		{"V4-182 requested address is ignored", release(1, "10.67.0.120", own,
+			with(optRequestedAddress, "10.67.0.9")),
 			from("10.67.0.120"), Answer},
 		{"no address", query(Release, 1, own), from("10.67.0.120"), NothingAsked},
 		{"from another address", release(1, "10.67.0.120", own), from("10.67.0.9"), WrongSource},
-		{"broadcast by a client that has dropped its address", release(1, "10.67.0.120", own), heard("", ""), Answer},
+		{
+			"broadcast by a client that has dropped its address",
+			release(1, "10.67.0.120", own), heard("", ""), Answer,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, testConfig())
@@ -93,7 +101,8 @@ func TestRelease_RFC2131_4_3_4(t *testing.T) {
 				t.Errorf("status %v with why %d", after.Status, a.why)
 			}
 			if after.Booked < before.Booked || after.Reusable < before.Reusable {
-				t.Errorf("P8: booked %d reusable %d, before the RELEASE %d and %d", after.Booked, after.Reusable,
+				t.Errorf("P8: booked %d reusable %d, before the RELEASE %d and %d", after.Booked,
+					after.Reusable,
 					before.Booked, before.Reusable)
 			}
 		})
@@ -124,13 +133,25 @@ func TestInform_RFC2131_4_3_5(t *testing.T) {
 		{"V4-190 direct", query(Inform, 1).from("", "10.67.0.20"), heard("10.67.0.20", ""), Answer},
 		{"V4-191 relayed", query(Inform, 1).from("10.68.0.1", "10.68.0.20"), relayed("10.68.0.1"), Answer},
 		{"V4-192 address in the IP header alone", query(Inform, 1), heard("10.67.0.20", ""), Answer},
-		{"V4-193 relayed without an address", query(Inform, 1).from("10.68.0.1", ""), relayed("10.68.0.1"), Answer},
+		{
+			"V4-193 relayed without an address",
+			query(Inform, 1).from("10.68.0.1", ""), relayed("10.68.0.1"), Answer,
+		},
 		{"V4-194 nowhere to answer to", query(Inform, 1), heard("", ""), NothingAsked},
-		{"V4-195 not an address of the relay's link", query(Inform, 1).from("10.68.0.1", "10.67.0.20"), relayed("10.68.0.1"), OffLink},
-		{"V4-196 where we may not deny", query(Inform, 1).from("10.71.0.1", "10.71.0.20"), relayed("10.71.0.1"), Answer},
+		{
+			"V4-195 not an address of the relay's link",
+			query(Inform, 1).from("10.68.0.1", "10.67.0.20"), relayed("10.68.0.1"), OffLink,
+		},
+		{
+			"V4-196 where we may not deny",
+			query(Inform, 1).from("10.71.0.1", "10.71.0.20"), relayed("10.71.0.1"), Answer,
+		},
 		{"V4-197 server and address named", query(Inform, 1, with(optServerID, "10.67.0.9"),
 			with(optRequestedAddress, "10.67.0.9")).from("", "10.67.0.20"), heard("10.67.0.20", ""), Answer},
-		{"V4-198 no subnet of ours", query(Inform, 1).from("", "10.99.0.20"), heard("10.99.0.20", "10.67.0.2"), UnknownLink},
+		{
+			"V4-198 no subnet of ours",
+			query(Inform, 1).from("", "10.99.0.20"), heard("10.99.0.20", "10.67.0.2"), UnknownLink,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, testConfig())
@@ -156,7 +177,8 @@ func TestInform_RFC2131_4_3_5(t *testing.T) {
 			if got := a.msg.codes(); !bytes.Equal(got, want) {
 				t.Errorf("V4-051 options %v, want %v", got, want)
 			}
-			if c.q.Relayed() && c.q.CIAddr == zero && (a.msg.Flags&BroadcastFlag == 0 || a.msg.GIAddr != c.q.GIAddr) {
+			if c.q.Relayed() && c.q.CIAddr == zero && (a.msg.Flags&BroadcastFlag == 0 ||
+				a.msg.GIAddr != c.q.GIAddr) {
 				t.Errorf("V4-193 flags %04x giaddr %v", a.msg.Flags, a.msg.GIAddr)
 			}
 		})

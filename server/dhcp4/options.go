@@ -8,8 +8,8 @@ import (
 	"port67/storage/lease"
 )
 
-// The ranks at which options are dropped from a reply that is too small for them (V4-037): what the client did
-// not ask for first, then its list from the tail.
+// The ranks at which options are dropped from a reply that is too small for them (V4-037): what the client
+// did not ask for first, then its list from the tail.
 const (
 	rankRequested   uint16 = 1
 	rankUnrequested uint16 = 1000
@@ -148,7 +148,8 @@ func (b *builder) boot(m *Message) {
 	if m.File != b.g.BootFile {
 		b.value(optBootFile, rankUnrequested)
 	}
-	if id, ok := b.d.query.Options.Get(optMachineID); ok && b.d.query.boots() && !b.g.NeverSend[optMachineID] {
+	if id, ok := b.d.query.Options.Get(optMachineID); ok && b.d.query.boots() &&
+		!b.g.NeverSend[optMachineID] {
 		b.put(optMachineID, rankUnrequested, id)
 	}
 	if b.d.query.vendor("HTTPClient") && !b.g.NeverSend[optVendorClass] {

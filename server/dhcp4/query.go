@@ -100,7 +100,8 @@ type Ingress struct {
 	IfIndex   int
 	Interface string
 	Src       netip.AddrPort
-	Dst       netip.Addr     // 255.255.255.255, or an address of ours
-	Local     netip.Addr     // our address on the interface, the server identifier for direct clients; may be invalid
-	Prefixes  []netip.Prefix // the interface's IPv4 prefixes, our addresses with their lengths
+	Dst       netip.Addr // 255.255.255.255, or an address of ours
+	// Local is our address on the interface, the server identifier for direct clients; it may be invalid.
+	Local    netip.Addr
+	Prefixes []netip.Prefix // the interface's IPv4 prefixes, our addresses with their lengths
 }

@@ -26,7 +26,8 @@ func TestRenewal_InsideTheBookingWithoutTheLog(t *testing.T) {
 	wantOption(t, &a.msg, optLeaseTime, seconds(3600))
 	w.advance(600) // 4800 s are left, less than one and a half lease times.
 	a = w.exchange(q, in)
-	if a.d.Command != nil || a.d.Later == nil || a.d.Later.Addr != ip("10.67.0.120") || a.d.Later.Key != a.d.Key {
+	if a.d.Command != nil || a.d.Later == nil || a.d.Later.Addr != ip("10.67.0.120") ||
+		a.d.Later.Key != a.d.Key {
 		t.Errorf("got %v later %+v, want the booking raised behind the ACK", a, a.d.Later)
 	}
 }
@@ -57,7 +58,8 @@ func TestRenewal_HA_012_WithoutAQuorum(t *testing.T) {
 			w.advance(c.passed)
 			d := w.decide(q, in)
 			if d.Command == nil || d.Fallback != c.fallback {
-				t.Fatalf("command %T fallback %v, want a Bind and fallback %v", d.Command, d.Fallback, c.fallback)
+				t.Fatalf("command %T fallback %v, want a Bind and fallback %v", d.Command, d.Fallback,
+					c.fallback)
 			}
 			if !c.fallback {
 				return
@@ -65,7 +67,8 @@ func TestRenewal_HA_012_WithoutAQuorum(t *testing.T) {
 			m, why := Reply(&d, d.Local)
 			left := w.self.Upper.Until(w.lease("10.67.0.120").Booked)
 			if why != Answer || m.Type != ACK || d.Local.Told != left {
-				t.Errorf("told %d (%s, %d), want the %d s that are left", d.Local.Told, kinds[m.Type], why, left)
+				t.Errorf("told %d (%s, %d), want the %d s that are left", d.Local.Told, kinds[m.Type], why,
+					left)
 			}
 		})
 	}
@@ -107,8 +110,10 @@ func TestRenewal_P13_NoDenialFromOwnKnowledge(t *testing.T) {
 		if _, why := Reply(&d, storage.Result{Refusal: storage.HolderWaits}); why != HolderWaits {
 			t.Errorf("mode %d: the last holder hears %d, want silence", d.mode, why)
 		}
-		for _, r := range []storage.Refusal{storage.RateLimited, storage.Internal, storage.NoSuchLink, storage.Exhausted} {
-			if m, why := Reply(&d, storage.Result{Refusal: r, Known: true, Authoritative: true}); why == Answer {
+		for _, r := range []storage.Refusal{storage.RateLimited, storage.Internal, storage.NoSuchLink,
+			storage.Exhausted} {
+			if m, why := Reply(&d, storage.Result{Refusal: r, Known: true,
+				Authoritative: true}); why == Answer {
 				t.Errorf("mode %d refusal %d: client hears %s, want silence", d.mode, r, kinds[m.Type])
 			}
 		}

@@ -106,8 +106,8 @@ func (d *Decision) header(kind MessageType) Message {
 	}
 }
 
-// nak returns the denial of what the client named (RFC 2131 §4.3.2, V4-053): no more than who denies, why, and
-// to whom. Through a relay it asks for broadcast, for the client has no address that it may use (V4-027).
+// nak returns the denial of what the client named (RFC 2131 §4.3.2, V4-053): no more than who denies, why,
+// and to whom. Through a relay it asks for broadcast, for the client has no address that it may use (V4-027).
 func (d *Decision) nak(r storage.Result) Message {
 	m := d.header(NAK)
 	if d.query.Relayed() {

@@ -37,7 +37,8 @@ func dora(t *testing.T, w *world, q *Query, in *Ingress) (offer, ack Message) {
 // denied is the NAK that client 1 gets for an address of nowhere.
 func denied(t *testing.T, w *world, in *Ingress, change func(*Query), o ...Option) Message {
 	t.Helper()
-	q := query(Request, 1, append([]Option{with(optServerID, addrN1), with(optRequestedAddress, "10.99.0.9")}, o...)...)
+	q := query(Request, 1, append([]Option{with(optServerID, addrN1), with(optRequestedAddress, "10.99.0.9")},
+		o...)...)
 	if change != nil {
 		change(q)
 	}
@@ -63,9 +64,11 @@ func TestReply_Table3_FixedFields(t *testing.T) {
 		q.Flags, q.XID = 0x1234, 0xdeadbeef
 		return q
 	}(), heard("10.67.0.9", "")).msg
-	for name, m := range map[string]Message{"OFFER": offer, "ACK": ackMsg, "NAK": nakMsg, "INFORM-ACK": inform} {
+	for name, m := range map[string]Message{"OFFER": offer, "ACK": ackMsg, "NAK": nakMsg,
+		"INFORM-ACK": inform} {
 		if m.HType != 1 || m.HLen != 6 || !bytes.Equal(m.CHAddr[:6], mac(1)) || m.XID != 0xdeadbeef {
-			t.Errorf("V4-041 %s: htype %d hlen %d chaddr %x xid %x not those of the client", name, m.HType, m.HLen, m.CHAddr, m.XID)
+			t.Errorf("V4-041 %s: htype %d hlen %d chaddr %x xid %x not those of the client", name, m.HType,
+				m.HLen, m.CHAddr, m.XID)
 		}
 		if m.Hops != 0 || m.Secs != 0 {
 			t.Errorf("V4-042 V4-043 %s: hops %d secs %d, want 0", name, m.Hops, m.Secs)
@@ -77,16 +80,19 @@ func TestReply_Table3_FixedFields(t *testing.T) {
 			t.Errorf("V4-047 %s: siaddr %v, want %v", name, m.SIAddr, want)
 		}
 	}
-	if offer.CIAddr != zero || ackMsg.CIAddr != zero || nakMsg.CIAddr != zero || inform.CIAddr != ip("10.67.0.9") {
+	if offer.CIAddr != zero || ackMsg.CIAddr != zero || nakMsg.CIAddr != zero ||
+		inform.CIAddr != ip("10.67.0.9") {
 		t.Errorf("V4-045 ciaddr %v %v %v %v", offer.CIAddr, ackMsg.CIAddr, nakMsg.CIAddr, inform.CIAddr)
 	}
-	if !offer.YIAddr.IsPrivate() || ackMsg.YIAddr != offer.YIAddr || nakMsg.YIAddr != zero || inform.YIAddr != zero {
+	if !offer.YIAddr.IsPrivate() || ackMsg.YIAddr != offer.YIAddr || nakMsg.YIAddr != zero ||
+		inform.YIAddr != zero {
 		t.Errorf("V4-046 yiaddr %v %v %v %v", offer.YIAddr, ackMsg.YIAddr, nakMsg.YIAddr, inform.YIAddr)
 	}
 	if offer.GIAddr != zero || nakMsg.GIAddr != relayG {
 		t.Errorf("V4-048 giaddr %v %v, want as received", offer.GIAddr, nakMsg.GIAddr)
 	}
-	for name, m := range map[string]Message{"OFFER": offer, "ACK": ackMsg, "NAK": nakMsg, "INFORM-ACK": inform} {
+	for name, m := range map[string]Message{"OFFER": offer, "ACK": ackMsg, "NAK": nakMsg,
+		"INFORM-ACK": inform} {
 		if got := m.option(optServerID); !bytes.Equal(got, addrN1.AsSlice()) {
 			t.Errorf("V4-050 %s: server identifier %v, want %v", name, got, addrN1)
 		}
@@ -122,7 +128,8 @@ func TestReply_W_020_BootROMs(t *testing.T) {
 	cfg := testConfig()
 	cfg.Options = append(cfg.Options, option(optBootFile, []byte("pxe.0")...))
 	w := newWorld(t, cfg)
-	pxe := query(Discover, 1, with(optVendorClass, "PXEClient:Arch:00000"), with(optMachineID, []byte{0, 1, 2}))
+	pxe := query(Discover, 1, with(optVendorClass, "PXEClient:Arch:00000"),
+		with(optMachineID, []byte{0, 1, 2}))
 	m, _ := dora(t, w, pxe, heard("", ""))
 	if m.File != "pxe.0" || !m.NoOverload {
 		t.Errorf("V4-036 file %q, overload forbidden %v", m.File, m.NoOverload)
@@ -133,7 +140,8 @@ func TestReply_W_020_BootROMs(t *testing.T) {
 	wantOption(t, &http, optVendorClass, []byte("HTTPClient")) // W-022
 	other, _ := dora(t, w, query(Discover, 3, with(optVendorClass, "android-dhcp-14")), heard("", ""))
 	if other.NoOverload || other.option(optVendorClass) != nil {
-		t.Errorf("client that does not boot: overload forbidden %v, options %v", other.NoOverload, other.codes())
+		t.Errorf("client that does not boot: overload forbidden %v, options %v", other.NoOverload,
+			other.codes())
 	}
 }
 
@@ -153,7 +161,10 @@ func TestReply_OptionOrder(t *testing.T) {
 		{"V4-061 no list", nil, append(head, 1, 3, 6, 15)},
 		{"V4-060 twice asked, unknown asked", []Option{prl(6, 6, 200, 1)}, append(head, 6, 1)},
 		{"V4-052 never 50, 52, 55, 57, 80", []Option{prl(50, 52, 55, 57, 80, 1)}, append(head, 1)},
-		{"V4-038 identifier, then agent information last", []Option{prl(1, 61, 82), cid, rai}, append(head, 1, 61, 82)},
+		{
+			"V4-038 identifier, then agent information last",
+			[]Option{prl(1, 61, 82), cid, rai}, append(head, 1, 61, 82),
+		},
 		{"broadcast address follows from the subnet", []Option{prl(28, 1)}, append(head, 28, 1)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -189,7 +200,10 @@ func TestReply_V4_063_AlwaysAndNever(t *testing.T) {
 func TestReply_V4_066_ClasslessRoutesForOldWindows(t *testing.T) {
 	routes := []byte{8, 10, 10, 67, 0, 1}
 	w := newWorld(t, testConfig())
-	w.reconfigure(func(c *config.Config) { c.Options = append(c.Options, option(optClasslessRoutes, routes...)) })
+	w.reconfigure(func(c *config.Config) {
+		c.Options = append(c.Options,
+			option(optClasslessRoutes, routes...))
+	})
 	m, _ := dora(t, w, query(Discover, 1, with(optParameterList, []byte{3, 121, 249})), heard("", ""))
 	wantOption(t, &m, optClasslessRoutes, routes)
 	wantOption(t, &m, optMSRoutes, routes)
@@ -237,7 +251,8 @@ func TestReply_V4_053_NAKSaysLittle(t *testing.T) {
 	w := newWorld(t, testConfig())
 	w.reconfigure(func(c *config.Config) { c.AlwaysSend = []uint8{15} })
 	m := denied(t, w, relayed("10.68.0.1"), func(q *Query) { q.from("10.68.0.1", "") },
-		with(optParameterList, []byte{1, 3, 6, 51}), with(optClientID, []byte{1, 2, 3}), with(optRelayInfo, []byte{1, 1, 7}))
+		with(optParameterList, []byte{1, 3, 6, 51}), with(optClientID, []byte{1, 2, 3}),
+		with(optRelayInfo, []byte{1, 1, 7}))
 	if want := []byte{53, 54, 56, 61, 82}; !bytes.Equal(m.codes(), want) { // V4-051 too: no 51, 58, 59.
 		t.Errorf("options %v, want %v", m.codes(), want)
 	}
@@ -278,7 +293,8 @@ func TestReply_RelayAgentInformation(t *testing.T) {
 			if c.giaddr != "" {
 				in = relayed(c.giaddr)
 			}
-			m, _ := dora(t, newWorld(t, testConfig()), query(Discover, 1, with(optRelayInfo, c.rai)).from(c.giaddr, ""), in)
+			m, _ := dora(t, newWorld(t, testConfig()), query(Discover, 1,
+				with(optRelayInfo, c.rai)).from(c.giaddr, ""), in)
 			wantOption(t, &m, optRelayInfo, c.want)
 			if last := m.codes()[len(m.Options)-1]; c.want != nil && last != optRelayInfo {
 				t.Errorf("last option is %d, want 82", last)
@@ -289,7 +305,8 @@ func TestReply_RelayAgentInformation(t *testing.T) {
 
 func TestReply_V4_057_StoredAgentInformationIsNotSent(t *testing.T) {
 	w := newWorld(t, testConfig())
-	m, _ := dora(t, w, query(Discover, 1, with(optRelayInfo, []byte{1, 1, 7})).from("10.68.0.1", ""), relayed("10.68.0.1"))
+	m, _ := dora(t, w, query(Discover, 1, with(optRelayInfo, []byte{1, 1, 7})).from("10.68.0.1", ""),
+		relayed("10.68.0.1"))
 	a := w.exchange(query(Request, 1).from("", m.YIAddr.String()), heard(m.YIAddr.String(), "10.67.0.2"))
 	if a.verdict() != ack {
 		t.Fatalf("got %v, want an ACK", a)
@@ -302,13 +319,15 @@ func TestReply_V4_058_SubnetSelectionIsRepeated(t *testing.T) {
 	m, _ := dora(t, newWorld(t, testConfig()), query(Discover, 1, sel), heard("", ""))
 	wantOption(t, &m, optSubnetSelection, sel.Data)
 	link := with(optRelayInfo, []byte{raiLinkSelection, 4, 10, 68, 0, 0})
-	m, _ = dora(t, newWorld(t, testConfig()), query(Discover, 1, sel, link).from("10.68.0.1", ""), relayed("10.68.0.1"))
+	m, _ = dora(t, newWorld(t, testConfig()), query(Discover, 1, sel, link).from("10.68.0.1", ""),
+		relayed("10.68.0.1"))
 	wantOption(t, &m, optSubnetSelection, nil) // The relay's word was followed instead.
 }
 
 func TestReply_V4_059_ServerIdentifierOfTheRelay(t *testing.T) {
 	rai := with(optRelayInfo, []byte{raiServerID, 4, 10, 68, 0, 1})
-	offer, ackMsg := dora(t, newWorld(t, testConfig()), query(Discover, 1, rai).from("10.68.0.1", ""), relayed("10.68.0.1"))
+	offer, ackMsg := dora(t, newWorld(t, testConfig()), query(Discover, 1, rai).from("10.68.0.1", ""),
+		relayed("10.68.0.1"))
 	for _, m := range []Message{offer, ackMsg} {
 		wantOption(t, &m, optServerID, relayG.AsSlice())
 	}
@@ -326,11 +345,27 @@ func TestReply_HA_001_ServerIdentifier(t *testing.T) {
 	}{
 		{"OFFER names this node", nil, query(Discover, 1), heard("", ""), "10.67.0.2"},
 		{"OFFER names the service address", service, query(Discover, 1), heard("", ""), "10.67.0.67"},
-		{"OFFER to a relay names what it sent to", nil, query(Discover, 1).from("10.68.0.1", ""), relayed("10.68.0.1"), "10.67.0.2"},
-		{"ACK repeats the member that the client chose", nil, query(Request, 1, with(optServerID, addrN2), take), heard("", ""), "10.67.0.3"},
-		{"ACK repeats the service address", service, query(Request, 1, with(optServerID, "10.67.0.67"), take), heard("", ""), "10.67.0.67"},
-		{"NAK repeats it too", nil, query(Request, 1, with(optServerID, addrN2), with(optRequestedAddress, "10.99.0.9")), heard("", ""), "10.67.0.3"},
-		{"renewal names what the client sent to", service, query(Inform, 1).from("", "10.67.0.9"), heard("10.67.0.9", "10.67.0.2"), "10.67.0.2"},
+		{
+			"OFFER to a relay names what it sent to",
+			nil, query(Discover, 1).from("10.68.0.1", ""), relayed("10.68.0.1"), "10.67.0.2",
+		},
+		{
+			"ACK repeats the member that the client chose",
+			nil, query(Request, 1, with(optServerID, addrN2), take), heard("", ""), "10.67.0.3",
+		},
+		{
+			"ACK repeats the service address",
+			service, query(Request, 1, with(optServerID, "10.67.0.67"), take), heard("", ""), "10.67.0.67",
+		},
+		{
+			"NAK repeats it too",
+			nil, query(Request, 1, with(optServerID, addrN2), with(optRequestedAddress, "10.99.0.9")),
+			heard("", ""), "10.67.0.3",
+		},
+		{
+			"renewal names what the client sent to",
+			service, query(Inform, 1).from("", "10.67.0.9"), heard("10.67.0.9", "10.67.0.2"), "10.67.0.2",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, testConfig())
@@ -338,7 +373,8 @@ func TestReply_HA_001_ServerIdentifier(t *testing.T) {
 				w.reconfigure(c.change)
 			}
 			a := w.exchange(c.q, c.in)
-			if got := a.msg.option(optServerID); !slices.Equal(got, ip(c.want).AsSlice()) || a.msg.ServerID != ip(c.want) {
+			if got := a.msg.option(optServerID); !slices.Equal(got, ip(c.want).AsSlice()) ||
+				a.msg.ServerID != ip(c.want) {
 				t.Errorf("%v: server identifier %v, want %s", a, got, c.want)
 			}
 		})
@@ -347,7 +383,8 @@ func TestReply_HA_001_ServerIdentifier(t *testing.T) {
 
 func TestReply_LeaseTimes(t *testing.T) {
 	bounds := func(c *config.Config) {
-		c.Lease = config.LeaseTimes{Default: ptr(lease.Seconds(7200)), Min: ptr(lease.Seconds(600)), Max: ptr(lease.Seconds(86400))}
+		c.Lease = config.LeaseTimes{Default: ptr(lease.Seconds(7200)), Min: ptr(lease.Seconds(600)),
+			Max: ptr(lease.Seconds(86400))}
 	}
 	endless := func(c *config.Config) { bounds(c); c.Lease.Max = ptr(lease.Infinite) }
 	ask := func(n int) []Option { return []Option{with(optLeaseTime, n)} }
@@ -394,8 +431,10 @@ func TestReply_V4_071_OfferOfABindingHasTheFullTime(t *testing.T) {
 
 func TestReply_ConfigChangedMeanwhile(t *testing.T) {
 	w := newWorld(t, testConfig())
-	d := w.decide(query(Request, 1, with(optServerID, addrN1), with(optRequestedAddress, "10.67.0.120")), heard("", ""))
-	if m, why := Reply(&d, storage.Result{Lease: lease.Lease{Addr: ip("10.99.0.1")}, Told: 3600}); why != NoSubnetAnyMore {
+	d := w.decide(query(Request, 1, with(optServerID, addrN1), with(optRequestedAddress, "10.67.0.120")),
+		heard("", ""))
+	if m, why := Reply(&d, storage.Result{Lease: lease.Lease{Addr: ip("10.99.0.1")},
+		Told: 3600}); why != NoSubnetAnyMore {
 		t.Errorf("address of no subnet: %s %d, want silence", kinds[m.Type], why)
 	}
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // request decides about a REQUEST by the state that the client must be in (RFC 2131 §4.3.2). What the client
-// names is granted or denied by the log alone; the holder of a lease is answered at once as far as the log has
-// promised already.
+// names is granted or denied by the log alone; the holder of a lease is answered at once as far as the log
+// has promised already.
 func (c *chooser) request() {
 	mode, a := c.q.state(c.in)
 	if mode == 0 {
@@ -67,8 +67,8 @@ func (q *Query) state(in *Ingress) (storage.Mode, netip.Addr) {
 	return 0, netip.Addr{}
 }
 
-// locateRequest finds the link of a REQUEST: a client that renews is where its address belongs (V4-154). So is
-// one that rebinds over an interface of which no subnet is known.
+// locateRequest finds the link of a REQUEST: a client that renews is where its address belongs (V4-154). So
+// is one that rebinds over an interface of which no subnet is known.
 func (c *chooser) locateRequest() bool {
 	switch c.d.mode {
 	case storage.Renewing:
@@ -86,11 +86,12 @@ func (c *chooser) locateRequest() bool {
 	return c.locate(netip.Addr{})
 }
 
-// renewal looks whether the holder can be answered within what the log has promised. If so there is no command;
-// if the promise is too short to be worth it, it is what the client is told should the log be out of reach
-// (HA-012). Without an upper bound of cluster time, or when told so, everything goes through the log.
+// renewal looks whether the holder can be answered within what the log has promised. If so there is no
+// command; if the promise is too short to be worth it, it is what the client is told should the log be out of
+// reach (HA-012). Without an upper bound of cluster time, or when told so, everything goes through the log.
 func (c *chooser) renewal() {
-	if !c.self.Anchored || c.d.Config.Config.Renewals == config.RenewalsCommitted || !c.d.place.has(c.d.addr) {
+	if !c.self.Anchored || c.d.Config.Config.Renewals == config.RenewalsCommitted ||
+		!c.d.place.has(c.d.addr) {
 		return
 	}
 	told, extend, ok, remaining := c.view.Renewal(c.d.addr, c.d.Key, c.d.classes, c.q.asked(), c.self.Upper)
@@ -102,7 +103,8 @@ func (c *chooser) renewal() {
 	c.d.Local.Told, c.d.Command = told, nil
 	if extend {
 		c.d.Later = &storage.Extend{
-			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.classes, RelayInfo: c.q.relayInfo(),
+			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.classes,
+			RelayInfo: c.q.relayInfo(),
 		}
 	}
 }

@@ -14,8 +14,8 @@ const secsPatient = 3
 // at once. Every node that hears the message comes to the same order (RFC 3074, HA-002).
 //
 // At once answers: who was sent a unicast by the client itself; whose server identifier the client chose; who
-// owns the client's bucket; and everybody when the client was left without an answer before, or has been trying
-// for some seconds. Nodes that do not hear what comes this way are not waited for.
+// owns the client's bucket; and everybody when the client was left without an answer before, or has been
+// trying for some seconds. Nodes that do not hear what comes this way are not waited for.
 func (c *chooser) ahead() []storage.NodeID {
 	if c.d.Private {
 		return nil

@@ -32,14 +32,17 @@ func TestResponder_HA_002_WhoAnswers(t *testing.T) {
 		{"client of the node before", nil, query(Discover, of3), bc, []storage.NodeID{n3}},
 		{"client of the node after", nil, query(Discover, of2), bc, []storage.NodeID{n2, n3}},
 		{"chose this node", nil, query(Request, of2, with(optServerID, addrN1), take), bc, nil},
-		{"chose another node", nil, query(Request, of1, with(optServerID, addrN2), take), bc, []storage.NodeID{n2, n3}},
+		{"chose another node", nil, query(Request, of1, with(optServerID, addrN2), take), bc,
+			[]storage.NodeID{n2, n3}},
 		{"chose the service address", func(w *world) {
 			w.reconfigure(func(c *config.Config) { c.Subnets[0].ServiceAddress = ip("10.67.0.67") })
 		}, query(Request, of3, with(optServerID, "10.67.0.67"), take), bc, []storage.NodeID{n3}},
-		{"chose a node that is drained", func(w *world) { w.own(func(b int) storage.NodeID { return []storage.NodeID{n1, n3}[b%2] }) },
+		{"chose a node that is drained",
+			func(w *world) { w.own(func(b int) storage.NodeID { return []storage.NodeID{n1, n3}[b%2] }) },
 			query(Request, of1, with(optServerID, addrN2), take), bc, orderAfter(of1)},
 		{"by unicast", nil, query(Discover, of2), heard("10.67.0.9", "10.67.0.2"), nil},
-		{"by a relay to this node", nil, query(Discover, of3).from("10.68.0.1", ""), relayed("10.68.0.1"), []storage.NodeID{n3}},
+		{"by a relay to this node", nil, query(Discover, of3).from("10.68.0.1", ""), relayed("10.68.0.1"),
+			[]storage.NodeID{n3}},
 		{"by a relay that the owner does not hear", func(w *world) { w.deaf[n3] = true },
 			query(Discover, of3).from("10.68.0.1", ""), relayed("10.68.0.1"), nil},
 		{"by a relay that one of two does not hear", func(w *world) { w.deaf[n2] = true },
@@ -48,7 +51,8 @@ func TestResponder_HA_002_WhoAnswers(t *testing.T) {
 		{"trying for two seconds", nil, secs(query(Discover, of3), 2), bc, []storage.NodeID{n3}},
 		{"trying for three seconds", nil, secs(query(Discover, of3), 3), bc, nil},
 		{"HA-003 W-005 octets swapped, three seconds", nil, secs(query(Discover, of3), 0x0300), bc, nil},
-		{"HA-003 octets swapped, two seconds", nil, secs(query(Discover, of3), 0x0200), bc, []storage.NodeID{n3}},
+		{"HA-003 octets swapped, two seconds", nil, secs(query(Discover, of3), 0x0200), bc,
+			[]storage.NodeID{n3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, testConfig())
