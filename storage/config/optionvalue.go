@@ -104,7 +104,8 @@ func joinPair(pair []any) (string, bool) {
 }
 
 func parseHex(s string) ([]byte, error) {
-	b, err := hex.DecodeString(strings.NewReplacer(":", "", " ", "", "-", "").Replace(s))
+	digits := strings.NewReplacer(":", "", " ", "", "-", "").Replace(strings.TrimPrefix(s, "0x"))
+	b, err := hex.DecodeString(digits)
 	if err != nil {
 		return nil, fmt.Errorf("%q is no hex: write pairs of hex digits, as in hex:0a0b0c", s)
 	}

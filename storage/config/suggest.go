@@ -1,9 +1,9 @@
 package config
 
-// Suggest returns " (did you mean NAME?)" with the name nearest to word, or nothing if none is near: at most
+// Suggest returns " (did you mean NAME?)" with the name nearest to word, or nothing if none is near: about
 // one letter in three may differ.
 func Suggest(word string, names []string) string {
-	best, distance := "", len(word)/3+1
+	best, distance := "", (len(word)+4)/3
 	for _, n := range names {
 		if d := editDistance(word, n); d < distance {
 			best, distance = n, d

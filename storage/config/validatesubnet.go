@@ -98,11 +98,15 @@ func (v *validator) overlappingSubnets() map[int]int {
 		for len(open) > 0 && !open[len(open)-1].value.Overlaps(p.value) {
 			open = open[:len(open)-1]
 		}
-		if len(open) > 0 {
-			outer := open[len(open)-1].index
-			out[max(outer, p.index)] = min(outer, p.index)
+		for _, outer := range open {
+			later := max(outer.index, p.index)
+			if _, told := out[later]; !told {
+				out[later] = min(outer.index, p.index)
+			}
 		}
-		open = append(open, p)
+		if len(open) == 0 || open[len(open)-1].value != p.value {
+			open = append(open, p)
+		}
 	}
 	return out
 }

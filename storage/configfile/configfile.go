@@ -113,7 +113,7 @@ func (d *decoder) parse(src []byte) (root ast.Node, ok bool) {
 		if errors.As(err, &positioned) {
 			at, text = positionOf(positioned.GetToken()), positioned.GetMessage()
 		}
-		d.report(at, "", "no YAML: %s", text)
+		d.report(at, "", "no YAML: %s: look at the indentation, colons and quotes here", text)
 		return nil, false
 	}
 	var bodies []ast.Node

@@ -163,12 +163,14 @@ func (w *writer) settings(s *config.Settings) {
 	}
 	w.options(s.Options)
 	if len(s.AlwaysSend) > 0 {
-		w.pair("always-send", flow(s.AlwaysSend, w.definitions.Name))
+		w.pair("always-send", flow(s.AlwaysSend, w.optionName))
 	}
 	if len(s.NeverSend) > 0 {
-		w.pair("never-send", flow(s.NeverSend, w.definitions.Name))
+		w.pair("never-send", flow(s.NeverSend, w.optionName))
 	}
 }
+
+func (w *writer) optionName(code uint8) string { return quote(w.definitions.Name(code)) }
 
 func (w *writer) onOff(name string, v *bool) {
 	if v != nil {
@@ -188,11 +190,12 @@ func (w *writer) options(options []config.Option) {
 		if err != nil {
 			v = config.RawValue(o.Data)
 		}
+		name := w.optionName(o.Code)
 		switch v := v.(type) {
 		case []string:
-			w.pair(w.definitions.Name(o.Code), flow(v, quote))
+			w.pair(name, flow(v, quote))
 		case string:
-			w.pair(w.definitions.Name(o.Code), quote(v))
+			w.pair(name, quote(v))
 		}
 	}
 	w.indent -= 2
@@ -231,7 +234,7 @@ func flow[T any](items []T, format func(T) string) string {
 // quote returns s as a YAML scalar: as it is where nobody could take it for something else, else in double
 // quotes.
 func quote(s string) string {
-	plain := s != "" && s[0] != '-' && s[0] != '.' && strings.TrimRight(s, ".") == s
+	plain := s != "" && !strings.EqualFold(s, "null") && s[0] != '-' && s[0] != '.' && strings.TrimRight(s, ".") == s
 	for _, r := range s {
 		letter := r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
 		if !letter && !strings.ContainsRune("-._/ ", r) {

@@ -1,0 +1,167 @@
+package configfile
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"port67/storage/config"
+	"port67/storage/lease"
+)
+
+var comparer = cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmpopts.EquateEmpty()}
+
+// Decode(Encode(c)) is c, for any valid configuration.
+func TestEncode_RoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := anyConfig(t)
+		if problems := c.Validate(); len(problems) > 0 {
+			t.Fatalf("the generator makes what is not valid: %v", problems)
+		}
+		text, err := Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, problems := Decode("dhcp.yaml", text)
+		if len(problems) > 0 {
+			t.Fatalf("%v\n%s", problems, text)
+		}
+		if d := cmp.Diff(c, again, comparer); d != "" {
+			t.Fatalf("-want +got\n%s\n%s", d, text)
+		}
+		if second, err := Encode(again); err != nil || string(second) != string(text) {
+			t.Fatalf("written differently the second time: %v\n%s\n%s", err, text, second)
+		}
+	})
+}
+
+func TestEncode_RefusesWhatIsNotValid(t *testing.T) {
+	_, err := Encode(&config.Config{Renewals: "never"})
+	if err == nil || !strings.Contains(err.Error(), "renewals") {
+		t.Errorf("%v, want the problem with renewals", err)
+	}
+}
+
+// maybe draws a value or nothing.
+func maybe[T any](t *rapid.T, g *rapid.Generator[T], name string) *T {
+	return rapid.Ptr(g, true).Draw(t, name)
+}
+
+func anyConfig(t *rapid.T) *config.Config {
+	c := &config.Config{Settings: anySettings(t)}
+	if rapid.Bool().Draw(t, "booking") {
+		c.Booking = config.Booking{
+			FactorPercent: rapid.Uint32Range(100, 1000).Draw(t, "factor"),
+			Grace:         lease.Seconds(rapid.Uint32Range(10, 86400).Draw(t, "grace")),
+			GracePermille: config.Permille(rapid.Uint32Range(10, 1000).Draw(t, "permille")),
+			Pause:         lease.Seconds(rapid.Uint32Range(0, 86400).Draw(t, "pause")),
+		}
+	}
+	c.Renewals = rapid.SampledFrom([]config.RenewalMode{"", "local", "committed"}).Draw(t, "renewals")
+	c.Decline.Quarantine = lease.Seconds(rapid.Uint32Range(0, 86400).Draw(t, "quarantine"))
+	c.Probe.TimeoutMillis = rapid.Uint32Range(10, 2000).Draw(t, "timeout")
+	if rapid.Bool().Draw(t, "definitions") {
+		c.OptionDefinitions = []config.OptionDefinition{
+			{Name: "acme", Code: 224, Type: []string{"uint8", "domain-name list"}},
+			{Name: "null", Code: 225, Type: []string{"text"}},
+		}
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "subnets") {
+		c.Subnets = append(c.Subnets, anySubnet(t, uint8(i)))
+	}
+	if n := len(c.Subnets); n > 0 && rapid.Bool().Draw(t, "shared") {
+		c.SharedNetworks = []config.SharedNetwork{{Name: "floor-3", Settings: anySettings(t)}}
+		for i := range rapid.IntRange(1, n).Draw(t, "members") {
+			c.SharedNetworks[0].Subnets = append(c.SharedNetworks[0].Subnets, c.Subnets[i].Prefix)
+		}
+	}
+	return c
+}
+
+func anySubnet(t *rapid.T, i uint8) config.Subnet {
+	at := func(low uint16) netip.Addr {
+		b := [4]byte{10, i}
+		binary.BigEndian.PutUint16(b[2:], low)
+		return netip.AddrFrom4(b)
+	}
+	s := config.Subnet{
+		Prefix:     netip.PrefixFrom(at(0), 16),
+		Settings:   anySettings(t),
+		EarlyReuse: rapid.Bool().Draw(t, "early"),
+		Allocation: rapid.SampledFrom([]config.Allocation{"", "spread", "lowest"}).Draw(t, "allocation"),
+	}
+	if rapid.Bool().Draw(t, "relays") {
+		s.Relays, s.ServiceAddress = []netip.Addr{at(1), at(2)}, at(67)
+	}
+	for j := range rapid.Uint16Range(0, 3).Draw(t, "pools") {
+		low := 1000 * (j + 1)
+		length := rapid.Uint16Range(0, 999).Draw(t, "length")
+		s.Pools = append(s.Pools, config.Pool{
+			Range:    config.AddrRange{First: at(low), Last: at(low + length)},
+			Classes:  rapid.SampledFrom([][]string{nil, {"known"}, {"not-known", "unknown"}}).Draw(t, "classes"),
+			Settings: anySettings(t),
+		})
+		if length > 5 && rapid.Bool().Draw(t, "exclude") {
+			s.Exclude = append(s.Exclude, config.AddrRange{First: at(low), Last: at(low + 5)})
+		}
+	}
+	for j := range rapid.Uint16Range(0, 3).Draw(t, "reservations") {
+		r := config.Reservation{Settings: anySettings(t)}
+		if rapid.Bool().Draw(t, "hardware") {
+			r.Hardware = []byte{2, 0x67, 0, i, 0, byte(j)}
+		} else {
+			r.ClientID = append([]byte{0, i, byte(j)}, rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "id")...)
+		}
+		if rapid.Bool().Draw(t, "address") {
+			r.Address = at(100 + j)
+		}
+		r.Hostname = rapid.SampledFrom([]string{"", "printer", "a.example.org", "1", "null", "true", "0x1f"}).Draw(t, "host")
+		s.Reservations = append(s.Reservations, r)
+	}
+	return s
+}
+
+func anySettings(t *rapid.T) config.Settings {
+	var s config.Settings
+	if rapid.Bool().Draw(t, "empty") {
+		return s
+	}
+	ascending := []lease.Seconds{300, 3600, 86400}
+	if rapid.Bool().Draw(t, "lease") {
+		s.Lease = config.LeaseTimes{Min: &ascending[0], Default: &ascending[1], Max: &ascending[2]}
+	}
+	if rapid.Bool().Draw(t, "timers") {
+		t1, t2 := config.Permille(333), config.Permille(750)
+		s.T1, s.T2 = &t1, &t2
+	}
+	s.Authoritative = maybe(t, rapid.Bool(), "authoritative")
+	s.EchoClientID = maybe(t, rapid.Bool(), "echo")
+	s.AlwaysBroadcast = maybe(t, rapid.Bool(), "broadcast")
+	s.NextServer = rapid.SampledFrom([]netip.Addr{
+		{}, netip.AddrFrom4([4]byte{}), netip.AddrFrom4([4]byte{10, 9, 9, 9}),
+	}).Draw(t, "next")
+	text := rapid.StringOfN(rapid.RuneFrom([]rune("aZ09 -_./:#{}[]&*!|>'\"%@`,?~\\=ü漢\u2028")), 0, 20, 40)
+	s.ServerName = text.Draw(t, "server name")
+	s.BootFile = text.Draw(t, "boot file")
+	codes := rapid.SliceOfNDistinct(rapid.SampledFrom([]uint8{
+		2, 3, 6, 13, 15, 19, 21, 33, 43, 66, 67, 78, 119, 120, 121, 143, 146, 212, 224, 225, 242,
+	}), 0, 4, rapid.ID[uint8]).Draw(t, "codes")
+	for _, code := range codes {
+		data := rapid.SliceOfN(rapid.Byte(), 1, 24).Draw(t, "data")
+		if rapid.Bool().Draw(t, "as text") {
+			if v := text.Draw(t, "text"); v != "" {
+				data = []byte(v)
+			}
+		}
+		s.Options = append(s.Options, config.Option{Code: code, Data: data})
+	}
+	config.SortOptions(s.Options)
+	s.AlwaysSend = rapid.SampledFrom([][]uint8{nil, {3}, {4, 225, 243}}).Draw(t, "always")
+	s.NeverSend = rapid.SampledFrom([][]uint8{nil, {6}, {7, 244}}).Draw(t, "never")
+	return s
+}
