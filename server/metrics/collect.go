@@ -39,6 +39,12 @@ func newGauge(name, help string, labels ...string) gauge {
 	return gauge{prometheus.NewDesc(namespace+"_"+name, help, labels, nil), prometheus.GaugeValue}
 }
 
+func newCounter(name, help string) gauge {
+	g := newGauge(name, help)
+	g.kind = prometheus.CounterValue
+	return g
+}
+
 func (g gauge) send(to chan<- prometheus.Metric, v float64, labels ...string) {
 	to <- prometheus.MustNewConstMetric(g.desc, g.kind, v, labels...)
 }
@@ -48,7 +54,9 @@ type collector struct {
 	reader server.Reader
 	stats  func() Stats
 
-	clock, index, revision, nodes, buckets gauge
+	clock, index, revision, nodes, buckets, leases, anomalies, diverged gauge
+
+	pools pools
 
 	term, commit, applied, lag, leader, leaderKnown, voters, alive, losses, snapshotAge gauge
 }
@@ -62,6 +70,14 @@ func newCollector(reader server.Reader, stats func() Stats) *collector {
 		revision: newGauge("config_revision", "Revision of the configuration in force; 0: none."),
 		nodes:    newGauge("nodes", "Members of the cluster, by whether they are drained.", "drained"),
 		buckets:  newGauge("buckets", "Parts of all clients, of 256, by the node that owns them.", "node"),
+
+		leases: newGauge("leases", "Addresses that the cluster knows a client of, living or past."),
+		anomalies: newCounter("anomalies_total",
+			"Commands in the log that were refused as impossible: a defect or a hostile node."),
+		diverged: newGauge("state_diverged",
+			"1 if this node's state was not the leader's at some entry: one of them is wrong."),
+
+		pools: newPools(),
 
 		term:        newGauge("raft_term", "Term of the cluster."),
 		commit:      newGauge("raft_commit_index", "Index of the last entry known to be committed."),
@@ -79,11 +95,12 @@ func newCollector(reader server.Reader, stats func() Stats) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, g := range []gauge{
-		c.clock, c.index, c.revision, c.nodes, c.buckets,
+	own := []gauge{
+		c.clock, c.index, c.revision, c.nodes, c.buckets, c.leases, c.anomalies, c.diverged,
 		c.term, c.commit, c.applied, c.lag, c.leader, c.leaderKnown,
 		c.voters, c.alive, c.losses, c.snapshotAge,
-	} {
+	}
+	for _, g := range append(own, c.pools.all()...) {
 		to <- g.desc
 	}
 }
@@ -96,6 +113,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	if c.reader != nil {
 		s := c.read()
 		c.collectState(to, &s)
+		c.pools.collect(to, c.reader)
 	}
 }
 
@@ -117,6 +135,8 @@ func (c *collector) collectStats(to chan<- prometheus.Metric, s Stats) {
 // state is what is read of the replicated state in one go.
 type state struct {
 	clock, index, revision float64
+	leases, anomalies      float64
+	diverged               bool
 	nodes, drained         int
 	buckets                map[string]int // by the node's name
 }
@@ -125,6 +145,8 @@ type state struct {
 func (c *collector) read() (s state) {
 	c.reader.Read(func(v storage.View) {
 		s.clock, s.index, s.revision = float64(v.Clock()), float64(v.Index()), float64(v.Revision())
+		s.leases, s.anomalies = float64(v.LeaseCount()), float64(v.Anomalies())
+		_, _, _, s.diverged = v.Divergence()
 		s.buckets = map[string]int{}
 		owned := map[storage.NodeID]int{}
 		for b := range lease.Buckets {
@@ -150,6 +172,9 @@ func (c *collector) collectState(to chan<- prometheus.Metric, s *state) {
 	c.clock.send(to, s.clock)
 	c.index.send(to, s.index)
 	c.revision.send(to, s.revision)
+	c.leases.send(to, s.leases)
+	c.anomalies.send(to, s.anomalies)
+	c.diverged.send(to, oneIf(s.diverged))
 	c.nodes.send(to, float64(s.nodes), "false")
 	c.nodes.send(to, float64(s.drained), "true")
 	for name, n := range s.buckets {

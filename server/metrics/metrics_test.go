@@ -23,9 +23,10 @@ type reader struct{ s *storage.State }
 
 func (r reader) Read(f func(storage.View)) { f(storage.ViewOf(r.s)) }
 
-func full() *Metrics {
+func full(t *testing.T) *Metrics {
+	t.Helper()
 	m := New(Options{
-		Version: "1.2.3", Reader: reader{storage.New()},
+		Version: "1.2.3", Reader: reader{office(t)},
 		Stats: func() Stats {
 			return Stats{
 				Term: 7, CommitIndex: 12, AppliedIndex: 11, LagEntries: 1, Leader: true, LeaderKnown: true,
@@ -47,7 +48,7 @@ func full() *Metrics {
 }
 
 func TestMetrics_NamesAreLinted(t *testing.T) {
-	problems, err := testutil.GatherAndLint(full().registry)
+	problems, err := testutil.GatherAndLint(full(t).registry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestMetrics_NamesAreLinted(t *testing.T) {
 }
 
 func TestMetrics_OursAreOfOurNamespace(t *testing.T) {
-	families, err := full().registry.Gather()
+	families, err := full(t).registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
