@@ -226,8 +226,8 @@ address whose booking ends now can lose it to another.`,
 			if err != nil {
 				return err
 			}
-			err = t.confirm(c, "Move cluster time forward by %s? %d bound leases expire at once.", shortSpan(by),
-				resp.GetExpiredLeases())
+			err = t.confirm(c, "Move cluster time forward by %s? %s will expire at once.", shortSpan(by),
+				count(resp.GetExpiredLeases(), "bound lease"))
 			if err != nil {
 				return err
 			}
@@ -239,8 +239,8 @@ address whose booking ends now can lose it to another.`,
 					return err
 				}
 			}
-			return t.report(resp, "cluster time moved by %s; %d bound leases expired", shortSpan(by),
-				resp.GetExpiredLeases())
+			return t.report(resp, "cluster time moved by %s; %s expired", shortSpan(by),
+				count(resp.GetExpiredLeases(), "bound lease"))
 		},
 	})
 }

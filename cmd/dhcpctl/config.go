@@ -168,7 +168,7 @@ func (t *tool) diffForPeople(w io.Writer, d *adminv1.DiffConfigResponse) error {
 	if d.GetStrandedCount() == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "\n%d leases would be stranded:\n", d.GetStrandedCount())
+	fmt.Fprintf(w, "\n%s would be stranded:\n", count(d.GetStrandedCount(), "lease"))
 	for i, s := range d.GetStranded() {
 		if i == strandedShown {
 			fmt.Fprintf(w, "  and %d more; all with -o json\n", d.GetStrandedCount()-strandedShown)
@@ -190,7 +190,7 @@ func (t *tool) confirmStranding(c *cobra.Command, d *adminv1.DiffConfigResponse)
 	if d.GetStrandedCount() == 0 {
 		return nil
 	}
-	return t.confirm(c, "Go on, though %d leases would be stranded?", d.GetStrandedCount())
+	return t.confirm(c, "Go on, though %s would be stranded?", count(d.GetStrandedCount(), "lease"))
 }
 
 // configApply puts a file into force.

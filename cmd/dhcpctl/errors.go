@@ -56,7 +56,8 @@ func (t *tool) explain(err error) int {
 	case errors.As(err, &done):
 		return done.code
 	case errors.As(err, &usage):
-		fmt.Fprintf(t.err, "dhcpctl: %s\nSee %s --help.\n", usage.text, usage.command)
+		text := strings.TrimPrefix(strings.TrimPrefix(usage.text, "dhcpctl "), "dhcpctl: ")
+		fmt.Fprintf(t.err, "dhcpctl: %s\nSee %s --help.\n", text, usage.command)
 		return exitUsage
 	case errors.As(err, &unreachable):
 		fmt.Fprintf(t.err, "dhcpctl: %s\n", unreachable.text)

@@ -109,6 +109,7 @@ func nounOnly(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return usagef(c, "%s: a verb is missing: one of %s", c.CommandPath(), joinWords(verbs))
 	}
+	c.SuggestionsMinimumDistance = 2 // letters wrong
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		return usagef(c, "%s: unknown command %q: did you mean %s", c.CommandPath(), args[0], joinWords(near))
 	}

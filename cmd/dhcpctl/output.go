@@ -75,6 +75,7 @@ func (c *columns) print(w io.Writer, wide bool) error {
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	style.Format.Header = text.FormatDefault
 	tw.SetStyle(style)
+	var aligned []table.ColumnConfig
 	keep := func(cells []any) table.Row {
 		row := table.Row{}
 		for i, cell := range cells {
@@ -89,6 +90,16 @@ func (c *columns) print(w io.Writer, wide bool) error {
 		header[i] = strings.TrimPrefix(n, "+")
 	}
 	tw.AppendHeader(keep(header))
+	if len(c.rows) > 0 {
+		for i, cell := range keep(c.rows[0]) {
+			if _, isText := cell.(string); !isText {
+				aligned = append(aligned, table.ColumnConfig{
+					Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight,
+				})
+			}
+		}
+	}
+	tw.SetColumnConfigs(aligned)
 	for _, r := range c.rows {
 		tw.AppendRow(keep(r))
 	}
@@ -122,6 +133,14 @@ func (p *pairs) print(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// count returns a number of things: 1 lease, 2 leases.
+func count(n uint64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // orNone returns s, or the sign for nothing.

@@ -155,14 +155,15 @@ func (c *Cluster) Barrier(context.Context) error {
 // Self returns the node that answers.
 func (c *Cluster) Self() storage.NodeID { return Self }
 
-// Status describes the members: n3 is silent while the quorum is lost.
+// Status describes the members: all but n1 are silent while the quorum is lost. The digest is a made-up one, so
+// that what is shown of it stays when the state grows.
 func (c *Cluster) Status() admin.ClusterStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := storage.ViewOf(c.state)
 	st := admin.ClusterStatus{
 		ClusterID: ClusterID, Self: Self, Leader: c.leader, Term: 7, CommitIndex: c.index, AppliedIndex: v.Index(),
-		Digest: c.state.Digest(), Clock: v.Clock(), Level: 1, BucketEpoch: 4, Revision: v.Revision(),
+		Digest: [32]byte{0xd1, 0x9e, 0x57}, Clock: v.Clock(), Level: 1, BucketEpoch: 4, Revision: v.Revision(),
 	}
 	for _, n := range v.Nodes() {
 		if n.Removed {
