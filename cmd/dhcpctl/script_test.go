@@ -194,8 +194,9 @@ func everyCommand(c *cobra.Command, f func(*cobra.Command)) {
 
 func TestShortSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		time.Hour: "1h", 90 * time.Minute: "1h30m", time.Minute: "1m", 61 * time.Second: "1m1s", 5 * time.Second: "5s",
-		0: "0s", 10 * time.Hour: "10h", 20 * time.Minute: "20m", time.Hour + time.Second: "1h0m1s",
+		time.Hour: "1h", 90 * time.Minute: "1h30m", time.Minute: "1m", 61 * time.Second: "1m1s",
+		5 * time.Second: "5s",
+		0:               "0s", 10 * time.Hour: "10h", 20 * time.Minute: "20m", time.Hour + time.Second: "1h0m1s",
 	} {
 		if got := shortSpan(d); got != want {
 			t.Errorf("shortSpan(%v) = %q, want %q", d, got, want)

@@ -2,20 +2,13 @@ package admin_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"math/big"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -27,80 +20,13 @@ import (
 	"port67/server/admin/admintest"
 )
 
-// authority signs certificates in a test.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-// newAuthority returns an authority of its own.
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{}
-	template := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign,
-	}
-	pair := a.sign(t, template)
-	a.cert, a.key = pair.Leaf, pair.PrivateKey.(*ecdsa.PrivateKey)
-	return a
-}
-
-// sign returns a certificate made of a template; an authority without a certificate signs itself.
-func (a *authority) sign(t *testing.T, template *x509.Certificate) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber = big.NewInt(1)
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
-// named returns a certificate for a URI, for both ends of TLS.
-func (a *authority) named(t *testing.T, uri string) tls.Certificate {
-	t.Helper()
-	template := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: "somebody"},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	if uri != "" {
-		u, err := url.Parse(uri)
-		if err != nil {
-			t.Fatal(err)
-		}
-		template.URIs = []*url.URL{u}
-	}
-	return a.sign(t, template)
-}
-
-// pool returns the authority as the trusted one.
-func (a *authority) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(a.cert)
-	return p
-}
-
 func TestMutualTLS(t *testing.T) {
-	ours, theirs := newAuthority(t), newAuthority(t)
-	node := ours.named(t, "port67://"+admintest.ClusterID+"/node/"+string(admintest.Self))
+	ours, theirs := admintest.NewAuthority(t), admintest.NewAuthority(t)
+	node := ours.Named(t, "port67://"+admintest.ClusterID+"/node/"+string(admintest.Self))
 	cluster := sample(t)
 	s := run(t, admin.Options{
 		Cluster: cluster, Listen: "127.0.0.1:0",
-		Identity: func() (tls.Certificate, *x509.CertPool, error) { return node, ours.pool(), nil },
+		Identity: func() (tls.Certificate, *x509.CertPool, error) { return node, ours.Pool(), nil },
 	})
 	ada := "port67://" + admintest.ClusterID + "/admin/ada"
 	for name, c := range map[string]struct {
@@ -108,14 +34,14 @@ func TestMutualTLS(t *testing.T) {
 		code  codes.Code
 		text  string
 	}{
-		"administrator": {[]tls.Certificate{ours.named(t, ada)}, codes.OK, ""},
+		"administrator": {[]tls.Certificate{ours.Named(t, ada)}, codes.OK, ""},
 		"node":          {[]tls.Certificate{node}, codes.PermissionDenied, "not an administrator's"},
 		"other cluster": {
-			[]tls.Certificate{ours.named(t, "port67://other/admin/ada")}, codes.PermissionDenied, "another cluster",
+			[]tls.Certificate{ours.Named(t, "port67://other/admin/ada")}, codes.PermissionDenied, "another cluster",
 		},
-		"no name":         {[]tls.Certificate{ours.named(t, "")}, codes.PermissionDenied, "names no administrator"},
-		"nobody":          {[]tls.Certificate{ours.named(t, ada[:len(ada)-3])}, codes.PermissionDenied, ""},
-		"other authority": {[]tls.Certificate{theirs.named(t, ada)}, codes.Unavailable, ""},
+		"no name":         {[]tls.Certificate{ours.Named(t, "")}, codes.PermissionDenied, "names no administrator"},
+		"nobody":          {[]tls.Certificate{ours.Named(t, ada[:len(ada)-3])}, codes.PermissionDenied, ""},
+		"other authority": {[]tls.Certificate{theirs.Named(t, ada)}, codes.Unavailable, ""},
 		"none":            {nil, codes.Unavailable, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -93,8 +93,8 @@ func (s *leases) page(ctx context.Context, filter leaseFilter, from netip.Addr, 
 	return resp, nil
 }
 
-// walk returns the leases of prefix, or all if that is zero, from an address on, ascending. It borrows the state
-// for a piece at a time, and so may meet leases that came later than its call. It ends early with ctx.
+// walk returns the leases of prefix, or all if that is zero, from an address on, ascending. It borrows the
+// state for a piece at a time, and so may meet leases that came later than its call. It ends early with ctx.
 func (b backend) walk(ctx context.Context, prefix netip.Prefix, from netip.Addr) iter.Seq[lease.Lease] {
 	if prefix.IsValid() && from.Less(prefix.Addr()) {
 		from = prefix.Addr()

@@ -155,8 +155,8 @@ func (c *Cluster) Barrier(context.Context) error {
 // Self returns the node that answers.
 func (c *Cluster) Self() storage.NodeID { return Self }
 
-// Status describes the members: all but n1 are silent while the quorum is lost. The digest is a made-up one, so
-// that what is shown of it stays when the state grows.
+// Status describes the members: all but n1 are silent while the quorum is lost. The digest is a made-up one,
+// so that what is shown of it stays when the state grows.
 func (c *Cluster) Status() admin.ClusterStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
