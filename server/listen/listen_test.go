@@ -63,6 +63,19 @@ func TestListener_V4_001_V4_019_UnicastWithUnfinishedChecksum(t *testing.T) {
 	}
 }
 
+func TestListener_V4_001_SubnetBroadcastIsBroadcast(t *testing.T) {
+	w := newWorld(t)
+	_, calls := w.listener(Options{})
+	to := netip.MustParseAddrPort("10.67.0.255:67")
+	if _, err := w.conn.WriteToUDPAddrPort(w.discover(1)[headersLen:], to); err != nil {
+		t.Fatal(err)
+	}
+	got := next(t, calls, "a broadcast in the subnet").in.Ingress
+	if want := netip.MustParseAddr("255.255.255.255"); got.Dst != want {
+		t.Errorf("destination = %v, want %v: all nodes heard it", got.Dst, want)
+	}
+}
+
 func TestListener_V4_018_ChecksumZeroIsNone(t *testing.T) {
 	w := newWorld(t)
 	_, calls := w.listener(Options{})

@@ -12,6 +12,9 @@ import (
 	"port67/server/dhcp4"
 )
 
+// limitedBroadcast is every host on the link (RFC 919 §7).
+func limitedBroadcast() netip.Addr { return netip.AddrFrom4([4]byte{255, 255, 255, 255}) }
+
 // errNoLink means that the interface by which a reply must leave is gone.
 var errNoLink = errors.New("interface is gone")
 
@@ -31,7 +34,7 @@ func (l *Listener) Send4(ctx context.Context, payload []byte, to dhcp4.Dest) err
 	}
 	// Every host on the link, and never the broadcast address of a subnet: a client that has no address yet
 	// would not take that for its own (V4-023).
-	everyone := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	everyone := limitedBroadcast()
 	out, ok := t.byIndex[to.IfIndex]
 	if !ok {
 		return trouble(fmt.Sprintf("reply by interface %d", to.IfIndex), errNoLink)

@@ -118,9 +118,13 @@ func (l *Listener) describe(p *packet, control []byte, flags int, src netip.Addr
 	if flags&unix.MSG_TRUNC != 0 {
 		return DropTooLong
 	}
-	ingress, ok := l.links.now().byIndex[arrival.ifIndex]
+	t := l.links.now()
+	ingress, ok := t.byIndex[arrival.ifIndex]
 	if !ok || !ingress.served {
 		return DropNotServed
+	}
+	if !t.local[arrival.dst] {
+		arrival.dst = limitedBroadcast() // Some relays send to the broadcast address of our subnet.
 	}
 	p.in = server.Datagram{
 		Payload: p.b[:p.n],
