@@ -5,17 +5,31 @@ import (
 	"testing"
 )
 
-func TestDestination_RFC2131_4_1(t *testing.T) {
-	eth := [6]byte(mac(1))
-	offLink := "10.99.0.9"
+// destinationCase is a reply on its way.
+type destinationCase struct {
+	name string
+	q    *Query
+	in   *Ingress
+	m    Message
+	want Dest
+}
+
+func runDestinations(t *testing.T, cases []destinationCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			fill(&c.m)
+			c.m.ServerID, c.want.Source = addrN1, addrN1
+			if got := Destination(c.q, &c.m, c.in); got != c.want {
+				t.Errorf("got  %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestDestination_RFC2131_4_1_ToTheRelay(t *testing.T) {
 	rai := func(sub ...byte) Option { return Option{optRelayInfo, sub} }
-	for _, c := range []struct {
-		name string
-		q    *Query
-		in   *Ingress
-		m    Message
-		want Dest
-	}{
+	runDestinations(t, []destinationCase{
 		{
 			"V4-020 relayed OFFER with broadcast bit", query(Discover, 1).from("10.68.0.1", ""),
 			relayed("10.68.0.1"),
@@ -34,17 +48,16 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Message{Type: OfferMsg, GIAddr: relayG}, Dest{Kind: DestRouted, Addr: relayG, Port: 4067},
 		},
 		{
-			"V4-022 renewal on the link, broadcast bit or not", query(Request, 1).from("", "10.67.0.9"),
-			heard("10.67.0.9", "10.67.0.2"),
-			Message{Type: ACK, CIAddr: ip("10.67.0.9"), YIAddr: ip("10.67.0.9"), Flags: BroadcastFlag},
-			Dest{Kind: DestRouted, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3},
+			"V4-027 NAK through a relay", query(Request, 1).from("10.68.0.1", ""), relayed("10.68.0.1"),
+			Message{Type: NAK, GIAddr: relayG, Flags: BroadcastFlag},
+			Dest{Kind: DestRouted, Addr: relayG, Port: 67},
 		},
-		{
-			"V4-022 renewal through a router", query(Request, 1).from("", offLink),
-			heard(offLink, "10.67.0.2"),
-			Message{Type: ACK, CIAddr: ip(offLink), YIAddr: ip(offLink)},
-			Dest{Kind: DestRouted, Addr: ip(offLink), Port: 68},
-		},
+	})
+}
+
+func TestDestination_RFC2131_4_1_ToTheLink(t *testing.T) {
+	eth := [6]byte(mac(1))
+	runDestinations(t, []destinationCase{
 		{
 			"V4-023 broadcast bit", query(Discover, 1), heard("", ""),
 			Message{Type: OfferMsg, YIAddr: ip("10.67.0.9"), Flags: BroadcastFlag},
@@ -66,14 +79,32 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
 		},
 		{
+			"V4-010 giaddr of all ones", query(Discover, 1).from("255.255.255.255", ""), heard("", ""),
+			Message{Type: OfferMsg, GIAddr: broadcastAddr, YIAddr: ip("10.67.0.9"), Flags: BroadcastFlag},
+			Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
+		},
+	})
+}
+
+func TestDestination_RFC2131_4_1_ClientsWithAnAddress(t *testing.T) {
+	eth, offLink := [6]byte(mac(1)), "10.99.0.9"
+	runDestinations(t, []destinationCase{
+		{
+			"V4-022 renewal on the link, broadcast bit or not", query(Request, 1).from("", "10.67.0.9"),
+			heard("10.67.0.9", "10.67.0.2"),
+			Message{Type: ACK, CIAddr: ip("10.67.0.9"), YIAddr: ip("10.67.0.9"), Flags: BroadcastFlag},
+			Dest{Kind: DestRouted, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3},
+		},
+		{
+			"V4-022 renewal through a router", query(Request, 1).from("", offLink),
+			heard(offLink, "10.67.0.2"),
+			Message{Type: ACK, CIAddr: ip(offLink), YIAddr: ip(offLink)},
+			Dest{Kind: DestRouted, Addr: ip(offLink), Port: 68},
+		},
+		{
 			"V4-026 NAK although ciaddr is set", query(Request, 1).from("", "10.67.0.9"),
 			heard("10.67.0.9", "10.67.0.2"),
 			Message{Type: NAK}, Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
-		},
-		{
-			"V4-027 NAK through a relay", query(Request, 1).from("10.68.0.1", ""), relayed("10.68.0.1"),
-			Message{Type: NAK, GIAddr: relayG, Flags: BroadcastFlag},
-			Dest{Kind: DestRouted, Addr: relayG, Port: 67},
 		},
 		{
 			"V4-028 DISCOVER with a ciaddr that is no unicast",
@@ -92,11 +123,11 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Message{Type: OfferMsg, YIAddr: ip("10.67.0.9")},
 			Dest{Kind: DestRouted, Addr: ip("10.67.0.8"), Port: 68, IfIndex: 3},
 		},
-		{
-			"V4-010 giaddr of all ones", query(Discover, 1).from("255.255.255.255", ""), heard("", ""),
-			Message{Type: OfferMsg, GIAddr: broadcastAddr, YIAddr: ip("10.67.0.9"), Flags: BroadcastFlag},
-			Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
-		},
+	})
+}
+
+func TestDestination_RFC2131_4_3_5_Inform(t *testing.T) {
+	runDestinations(t, []destinationCase{
 		{
 			"V4-190 answer to INFORM", query(Inform, 1).from("", "10.67.0.9"), heard("10.67.0.9", ""),
 			Message{Type: ACK, CIAddr: ip("10.67.0.9")},
@@ -119,15 +150,7 @@ func TestDestination_RFC2131_4_1(t *testing.T) {
 			Message{Type: ACK, GIAddr: relayG, Flags: BroadcastFlag},
 			Dest{Kind: DestRouted, Addr: relayG, Port: 67},
 		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			fill(&c.m)
-			c.m.ServerID, c.want.Source = addrN1, addrN1
-			if got := Destination(c.q, &c.m, c.in); got != c.want {
-				t.Errorf("got  %+v\nwant %+v", got, c.want)
-			}
-		})
-	}
+	})
 }
 
 // fill sets the fields that a case does not speak of.

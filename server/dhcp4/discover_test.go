@@ -20,14 +20,38 @@ func wantOffer(t *testing.T, a answer, addr string) {
 	}
 }
 
-func TestDiscover_RFC2131_4_3_1_WhichAddress(t *testing.T) {
+// offerCase is a DISCOVER and the address it is to be offered; empty: any of the pool but 10.67.0.150.
+type offerCase struct {
+	name  string
+	scene func(*world)
+	q     *Query
+	want  string
+}
+
+func runOffers(t *testing.T, cases []offerCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, testConfig())
+			if c.scene != nil {
+				c.scene(w)
+			}
+			a := w.exchange(c.q, heard("", ""))
+			if c.want != "" {
+				wantOffer(t, a, c.want)
+				return
+			}
+			if a.msg.Type != OfferMsg || !pool67().Contains(a.msg.YIAddr) ||
+				a.msg.YIAddr == ip("10.67.0.150") {
+				t.Errorf("got %v, want an OFFER of another address of the pool", a)
+			}
+		})
+	}
+}
+
+func TestDiscover_RFC2131_4_3_1_WhatTheClientHasOrWants(t *testing.T) {
 	ask := with(optRequestedAddress, "10.67.0.150")
-	for _, c := range []struct {
-		name  string
-		scene func(*world)
-		q     *Query
-		want  string // empty: any but 10.67.0.150
-	}{
+	runOffers(t, []offerCase{
 		{
 			"V4-100 the present binding, whatever is asked for",
 			func(w *world) { w.bind(query(Request, 1), link67, "10.67.0.120") }, query(Discover, 1, ask),
@@ -49,6 +73,16 @@ func TestDiscover_RFC2131_4_3_1_WhichAddress(t *testing.T) {
 		},
 		{"V4-102 the address asked for", nil, query(Discover, 1, ask), "10.67.0.150"},
 		{"reserved address before all", nil, query(Discover, 0x51, ask), "10.67.0.50"},
+		{
+			"V4-114 server identifier in a DISCOVER",
+			nil, query(Discover, 1, ask, with(optServerID, "10.99.0.9")), "10.67.0.150",
+		},
+	})
+}
+
+func TestDiscover_RFC2131_4_3_1_AnotherAddress(t *testing.T) {
+	ask := with(optRequestedAddress, "10.67.0.150")
+	runOffers(t, []offerCase{
 		{"V4-103 some address", nil, query(Discover, 1), ""},
 		{"V4-104 asked off the link", nil, query(Discover, 1, with(optRequestedAddress, "10.99.0.1")), ""},
 		{
@@ -69,30 +103,10 @@ func TestDiscover_RFC2131_4_3_1_WhichAddress(t *testing.T) {
 			"",
 		},
 		{
-			"V4-114 server identifier in a DISCOVER",
-			nil, query(Discover, 1, ask, with(optServerID, "10.99.0.9")), "10.67.0.150",
-		},
-		{
 			"V4-016 requested address of three octets",
 			nil, query(Discover, 1, with(optRequestedAddress, []byte{10, 67, 0})), "",
 		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, testConfig())
-			if c.scene != nil {
-				c.scene(w)
-			}
-			a := w.exchange(c.q, heard("", ""))
-			if c.want != "" {
-				wantOffer(t, a, c.want)
-				return
-			}
-			if a.msg.Type != OfferMsg || !pool67().Contains(a.msg.YIAddr) ||
-				a.msg.YIAddr == ip("10.67.0.150") {
-				t.Errorf("got %v, want an OFFER of another address of the pool", a)
-			}
-		})
-	}
+	})
 }
 
 func pool67() lease.Range { return lease.Range{First: ip("10.67.0.100"), Last: ip("10.67.0.199")} }
