@@ -59,12 +59,12 @@ func TestDestination_RFC2131_4_1_ToTheLink(t *testing.T) {
 	eth := [6]byte(mac(1))
 	runDestinations(t, []destinationCase{
 		{
-			"V4-023 broadcast bit", query(Discover, 1), heard("", ""),
+			"V4-023 V4-030 broadcast bit", query(Discover, 1), heard("", ""),
 			Message{Type: OfferMsg, YIAddr: ip("10.67.0.9"), Flags: BroadcastFlag},
 			Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
 		},
 		{
-			"V4-024 no broadcast bit", query(Discover, 1), heard("", ""),
+			"V4-024 V4-030 no broadcast bit", query(Discover, 1), heard("", ""),
 			Message{Type: OfferMsg, YIAddr: ip("10.67.0.9")},
 			Dest{Kind: DestRaw, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3, HW: eth},
 		},

@@ -105,7 +105,7 @@ func TestRenewal_P13_NoDenialFromOwnKnowledge(t *testing.T) {
 	} {
 		d := w.decide(q, heard("", ""))
 		if b, ok := d.Command.(storage.Bind); !ok || b.Link != link67 {
-			t.Errorf("HA-015 mode %d: decision %+v, want a Bind", d.mode, d)
+			t.Errorf("HA-015 V4-149 mode %d: decision %+v, want a Bind", d.mode, d)
 		}
 		if _, why := Reply(&d, storage.Result{Refusal: storage.HolderWaits}); why != HolderWaits {
 			t.Errorf("mode %d: the last holder hears %d, want silence", d.mode, why)
