@@ -4,6 +4,9 @@ import (
 	"port67/storage/lease"
 )
 
+// clockMax is where the clock stops: far beyond every real moment, and far enough below Never for sums.
+const clockMax lease.Instant = 1 << 60
+
 // letGoMax is how many addresses one command lets go of at most: a jump of the clock must not stall the log.
 const letGoMax = 4096
 
@@ -25,7 +28,7 @@ func (s *State) Apply(index uint64, e Entry) []Result {
 		return results
 	}
 	s.index = index
-	s.clock = max(s.clock, e.At)
+	s.clock = min(max(s.clock, e.At), clockMax)
 	s.prune()
 	s.leases.Advance(s.clock, letGoMax)
 	for i, c := range e.Commands {
@@ -125,7 +128,7 @@ func (s *State) advanceTime(c AdvanceTime) Result {
 	if c.By == lease.Infinite {
 		return refuse(Internal, "cluster time cannot advance without end")
 	}
-	s.clock = s.clock.Add(c.By)
+	s.clock = min(s.clock.Add(c.By), clockMax)
 	s.prune()
 	s.leases.Advance(s.clock, letGoMax)
 	return Result{}

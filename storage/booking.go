@@ -80,6 +80,9 @@ func (s *State) held(pool *config.CompiledPool) uint64 {
 // extend raises the booking of a renewal that was answered within it. Whoever answered has told the client no more
 // than was booked; so a refusal harms nobody.
 func (s *State) extend(c Extend) Result {
+	if len(c.RelayInfo) > relayInfoLenMax {
+		return refuse(Internal, "extend: relay information too long")
+	}
 	l, ok := s.leases.Get(c.Addr)
 	if !ok || s.config == nil {
 		return refuse(NotHolder, "the address has no lease")
