@@ -19,17 +19,17 @@ func (s *State) raise(l *lease.Lease, span lease.Seconds, pool *config.CompiledP
 }
 
 // rest returns the moment at which an address booked from now until booked may be given to another client: after a
-// fixed grace, the allowance for paused machines, and a share of the span, rounded up, for clocks that run
-// wrong.
+// fixed grace, the allowance for paused machines, and a share of the span for clocks that run wrong.
+//
+// GracePermille is the greatest sum e of the rate errors of a client's clock and ours, shared alike. The client
+// stops after L(1+e/2) at the latest, another gets the address after (L+G)(1−e/2) at the earliest; so the share
+// must be L·e/(1−e/2), which is a little more than L·e. It is rounded up.
 func rest(booked, now lease.Instant, b *config.Booking) lease.Instant {
-	if booked == lease.Never {
+	if booked == lease.Never || b.Grace == lease.Infinite || b.Pause == lease.Infinite || b.GracePermille >= 2000 {
 		return lease.Never
 	}
-	span := uint64(booked - now)
-	share := (span*uint64(b.GracePermille) + 999) / 1000
-	if b.Grace == lease.Infinite || b.Pause == lease.Infinite {
-		return lease.Never
-	}
+	span, e := uint64(booked-now), uint64(b.GracePermille)
+	share := (2*span*e + 1999 - e) / (2000 - e)
 	grace := lease.Instant(share) + lease.Instant(b.Grace) + lease.Instant(b.Pause)
 	if booked > lease.Never-grace {
 		return lease.Never

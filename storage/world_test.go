@@ -90,10 +90,14 @@ func office(change ...func(*config.Config)) *config.Config {
 	return c
 }
 
-func span(first, last string) config.AddrRange { return config.AddrRange{First: addr(first), Last: addr(last)} }
+func span(first, last string) config.AddrRange {
+	return config.AddrRange{First: addr(first), Last: addr(last)}
+}
 
 // selecting is a Bind of client n for address a in state SELECTING.
-func selecting(n byte, a string) Bind { return Bind{Client: client(n), Link: link, Addr: addr(a), Mode: Selecting} }
+func selecting(n byte, a string) Bind {
+	return Bind{Client: client(n), Link: link, Addr: addr(a), Mode: Selecting}
+}
 
 func bindIn(mode Mode, n byte, a string) Bind {
 	b := selecting(n, a)
