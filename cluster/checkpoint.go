@@ -10,14 +10,17 @@ import (
 	"port67/storage"
 )
 
-// check commits a checkpoint when one is due: the digest of this leader's state, for all to compare with their
-// own (G14). Then it asks the others for theirs, because a leader never differs from itself.
+// check commits a checkpoint when one is due: the digest of this leader's state, for all to compare with
+// their own (G14). Then it asks the others for theirs, because a leader never differs from itself.
 func (d *duty) check(ctx context.Context, now time.Time) {
 	n := d.n
 	var index uint64
 	var digest [32]byte
 	n.replica.read(func(v storage.View) { index, digest = v.Index(), v.Digest() })
-	if index <= d.checkpoint || index-d.checkpoint < checkpointEntries && now.Sub(d.checked) < n.timing.Checkpoint {
+	if index <= d.checkpoint {
+		return
+	}
+	if index-d.checkpoint < checkpointEntries && now.Sub(d.checked) < n.timing.Checkpoint {
 		return
 	}
 	if !d.propose(ctx, storage.Checkpoint{Index: index, Digest: digest}) {
@@ -43,9 +46,9 @@ func (n *Node) watchDigest(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// compare asks all members for their digest after index. If a majority of the voters has another one than this
-// node, this node is wrong, whether it leads or not, and stops serving. If there is no majority, a node that
-// does not lead believes the leader.
+// compare asks all members for their digest after index. If a majority of the voters has another one than
+// this node, this node is wrong, whether it leads or not, and stops serving. If there is no majority, a
+// node that does not lead believes the leader.
 func (n *Node) compare(ctx context.Context, index uint64) {
 	var own [32]byte
 	var known bool
@@ -113,8 +116,8 @@ func (n *Node) digests(ctx context.Context, index uint64) map[storage.NodeID][32
 
 // diverged makes this node stop serving for good: its state is not the cluster's.
 func (n *Node) diverged(index uint64) {
-	n.halt(fmt.Errorf("this node's state differs from the others' at log index %d; it serves no more. Remove it, "+
-		"empty its data folder %s and join again; keep the folder, it is evidence", index, n.folder.Dir()))
+	n.halt(fmt.Errorf("this node's state differs from the others' at log index %d; it serves no more. Remove "+
+		"it, empty its data folder %s and join again; keep the folder, it is evidence", index, n.folder.Dir()))
 	if n.route.now().ready {
 		_ = n.transfer("")
 	}

@@ -1,5 +1,5 @@
-// Package cluster is how the nodes agree: it turns a command into a committed result, keeps cluster time, and
-// does what only a leader may do. It knows nothing of DHCP packets.
+// Package cluster is how the nodes agree: it turns a command into a committed result, keeps cluster time,
+// and does what only a leader may do. It knows nothing of DHCP packets.
 //
 // The life of a proposal, with the goroutines it passes through:
 //
@@ -8,9 +8,9 @@
 //	  leader:         stamp, encode, raft.Apply ──▶ Raft ──▶ replica.Apply ──▶ results, back to the callers
 //	  follower:       Peer.Forward to the leader, whose own proposer does the above
 //
-// Read node.go (who owns which goroutine), propose.go, replica.go, time.go, lead.go in this order. The guards
-// against what hashicorp/raft does wrong carry their numbers of safety.md §5 (G1 … G14) and most of them stand
-// in raft.go.
+// Read node.go (who owns which goroutine), propose.go, replica.go, time.go, lead.go in this order. The
+// guards against what hashicorp/raft does wrong carry their numbers of safety.md §5 (G1 … G14) and most of
+// them stand in raft.go.
 //
 // This package is a shell.
 package cluster

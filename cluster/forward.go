@@ -40,23 +40,30 @@ func (r *router) now() way {
 	return r.way
 }
 
-func (r *router) set(leader storage.NodeID, ready bool) {
+// setLeader takes who leads. If that is not self, this node certainly is not ready.
+func (r *router) setLeader(leader, self storage.NodeID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.change(leader, r.way.ready && leader == self)
+}
+
+// setReady takes whether self leads and has caught up.
+func (r *router) setReady(self storage.NodeID, ready bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ready {
+		r.change(self, true)
+		return
+	}
+	r.change(r.way.leader, false)
+}
+
+func (r *router) change(leader storage.NodeID, ready bool) {
 	if r.way.leader == leader && r.way.ready == ready {
 		return
 	}
 	close(r.way.changed)
 	r.way = way{leader: leader, ready: ready, changed: make(chan struct{})}
-}
-
-// setReady says whether self leads and is ready, and leaves the rest.
-func (r *router) setReady(self storage.NodeID, ready bool) {
-	if ready {
-		r.set(self, true)
-		return
-	}
-	r.set(r.now().leader, false)
 }
 
 // forward has the leader commit batch. Like commit, it returns what is to be tried again.

@@ -37,9 +37,9 @@ type Founded struct {
 	CACert    []byte
 }
 
-// Found makes a new cluster of one in the data folder dir: cluster ID, authority, this node's certificate, the
-// first administrator's, and the first entries of the log. first may be nil. If anything is wrong, dir is left
-// as it was.
+// Found makes a new cluster of one in the data folder dir: cluster ID, authority, this node's certificate,
+// the first administrator's, and the first entries of the log. first may be nil. If anything is wrong, dir
+// is left as it was.
 func Found(dir string, info NodeInfo, first *FirstConfig) (founded Founded, err error) {
 	if err := info.check(); err != nil {
 		return Founded{}, err
@@ -78,7 +78,8 @@ func Found(dir string, info NodeInfo, first *FirstConfig) (founded Founded, err 
 	founded.AdminCert, founded.AdminKey = trust.CertPEM(cert), trust.KeyPEM(key)
 	founded.CACert = trust.CertPEM(authority.CertDER())
 	return founded, occupy(dir, map[string][]byte{
-		fileNodeID: []byte(node.ID), fileClusterID: []byte(founded.ClusterID), filePair: pair, fileCA: founded.CACert,
+		fileNodeID: []byte(node.ID), fileClusterID: []byte(founded.ClusterID),
+		filePair: pair, fileCA: founded.CACert,
 	}, func(f *disk.Folder) error { return bootstrap(f, node, entries) })
 }
 
@@ -176,8 +177,8 @@ func occupy(dir string, files map[string][]byte, more func(*disk.Folder) error) 
 	return f.Close()
 }
 
-// bootstrap writes the first configuration of Raft and the first entries behind it. The node commits them when
-// it elects itself at its first start.
+// bootstrap writes the first configuration of Raft and the first entries behind it. The node commits them
+// when it elects itself at its first start.
 func bootstrap(f *disk.Folder, node storage.Node, entries [][]byte) error {
 	log, err := f.Log(nil)
 	if err != nil {
@@ -198,7 +199,8 @@ func bootstrap(f *disk.Folder, node storage.Node, entries [][]byte) error {
 		return fmt.Errorf("data folder %s: %w", f.Dir(), err)
 	}
 	for i, b := range entries {
-		if err := log.StoreLog(&raft.Log{Index: uint64(i + 2), Term: 1, Type: raft.LogCommand, Data: b}); err != nil {
+		entry := &raft.Log{Index: uint64(i + 2), Term: 1, Type: raft.LogCommand, Data: b}
+		if err := log.StoreLog(entry); err != nil {
 			return fmt.Errorf("data folder %s: %w", f.Dir(), err)
 		}
 	}

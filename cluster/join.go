@@ -23,8 +23,8 @@ import (
 )
 
 // Join makes the data folder dir that of a member-to-be: it shows the token to the node at addr, gets a
-// certificate, and stores it. The node then only has to Run: it becomes a voter by itself once it has caught up.
-// If anything is wrong, dir is left as it was; but a token that was spent is spent.
+// certificate, and stores it. The node then only has to Run: it becomes a voter by itself once it has
+// caught up. If anything is wrong, dir is left as it was; but a token that was spent is spent.
 func Join(ctx context.Context, dir string, info NodeInfo, addr, token string) error {
 	if err := info.check(); err != nil {
 		return err
@@ -82,7 +82,8 @@ func Join(ctx context.Context, dir string, info NodeInfo, addr, token string) er
 }
 
 // callJoin shows the token to addr and checks that what comes back is what the token vouches for.
-func callJoin(ctx context.Context, addr string, t trust.Token, in *peerv1.JoinRequest) (*peerv1.JoinReply, error) {
+func callJoin(ctx context.Context, addr string, t trust.Token, in *peerv1.JoinRequest,
+) (*peerv1.JoinReply, error) {
 	first, err := trust.DialToJoin(ctx, addr, t) // By itself, because gRPC hides why a connection failed.
 	if err != nil {
 		return nil, fmt.Errorf("%w; check the address (a member's peer port) and that the token is of this cluster",
@@ -202,7 +203,8 @@ func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinR
 		return nil, fmt.Errorf("%w: token: unknown, spent or too old; make a new one with `dhcpctl cluster token`",
 			storage.ErrRefused)
 	}
-	err = n.raft.AddNonvoter(raft.ServerID(node.ID), raftAddr(string(node.ID), node.PeerAddr), 0, enqueueMax).Error()
+	at := raftAddr(string(node.ID), node.PeerAddr)
+	err = n.raft.AddNonvoter(raft.ServerID(node.ID), at, 0, enqueueMax).Error()
 	if leadershipMoved(err) {
 		return nil, errElsewhere
 	}
@@ -216,8 +218,8 @@ func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinR
 	return reply, nil
 }
 
-// movePast brings the clock of an idle cluster up to date, so that a token that is too old is refused: its end is
-// judged by the clock of the log.
+// movePast brings the clock of an idle cluster up to date, so that a token that is too old is refused: its
+// end is judged by the clock of the log.
 func (n *Node) movePast(ctx context.Context) error {
 	var due lease.Instant
 	n.Read(func(v storage.View) { due = v.Clock() })

@@ -22,7 +22,7 @@ const patience = 30 * time.Second
 func quick() Timing {
 	return Timing{
 		Heartbeat: 500 * time.Millisecond, // All nodes share a few busy processors.
-		Pulse: 50 * time.Millisecond, Lost: 800 * time.Millisecond, Back: 50 * time.Millisecond,
+		Pulse:     50 * time.Millisecond, Lost: 800 * time.Millisecond, Back: 50 * time.Millisecond,
 		Promote: 100 * time.Millisecond, Checkpoint: 300 * time.Millisecond, Extend: 5 * time.Millisecond,
 	}
 }
@@ -118,8 +118,8 @@ func (m *member) start() {
 	m.t.Cleanup(func() { m.kill() })
 }
 
-// kill ends the node without a word to the others, as far as that is possible in one process, and returns what
-// Run said.
+// kill ends the node without a word to the others, as far as that is possible in one process, and returns
+// what Run said.
 func (m *member) kill() error {
 	if m.stop == nil {
 		return nil

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	checkpointEntries = 4096
 	// caughtUp is how few entries a new node may be behind to count as up to date.
 	caughtUp = 128
+	// lagMax is how many entries a voter may be behind for lagPatience before it is an alarm (G2).
+	lagMax      = 8192
+	lagPatience = 10 * time.Second
 )
 
 // follow is the goroutine that knows who leads. While it is this node, lead runs.
@@ -40,7 +44,7 @@ func (n *Node) follow(ctx context.Context) error {
 			known = leader
 			n.observer.LeaderChanged()
 		}
-		n.route.set(storage.NodeID(leader), n.route.now().ready && string(leader) == string(n.id))
+		n.route.setLeader(storage.NodeID(leader), n.id)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -73,9 +77,9 @@ func (n *Node) startLead(ctx context.Context) (stop func()) {
 	}
 }
 
-// lead is one term of leadership. Nothing is proposed before everything committed earlier is applied here, and
-// nothing but a tick before that is committed: the tick binds this leader's clock to its term, so that no later
-// leader goes on from an older and faster one (timekeeper.begin).
+// lead is one term of leadership. Nothing is proposed before everything committed earlier is applied here,
+// and nothing but a tick before that is committed: the tick binds this leader's clock to its term, so that
+// no later leader goes on from an older and faster one (timekeeper.begin).
 func (n *Node) lead(ctx context.Context) {
 	for ctx.Err() == nil && !n.open(ctx) {
 		n.idle(ctx, dutyEvery)
@@ -127,6 +131,7 @@ type duty struct {
 	checked    time.Time // last checkpoint
 	checkpoint uint64    // its index
 	promoting  map[storage.NodeID]time.Time
+	behind     map[storage.NodeID]time.Time
 	moved      time.Time // leadership away, because of the disk
 	slow       time.Time // last look at what need not be quick
 }
@@ -137,6 +142,10 @@ func (d *duty) round(ctx context.Context) {
 		d.since = now // This process stood still: the others had no chance to be heard.
 	}
 	d.last = now
+	if d.n.trouble() != "" { // A leader whose state is wrong must not decide anything.
+		_ = d.n.transfer("")
+		return
+	}
 	d.buckets(ctx)
 	d.tick(ctx, now)
 	d.check(ctx, now)
@@ -148,6 +157,7 @@ func (d *duty) round(ctx context.Context) {
 	d.promote(ctx, now)
 	d.level(ctx)
 	d.disks(now)
+	d.lag(now)
 }
 
 // propose brings one of the leader's own commands before the cluster. What fails is tried again in a later
@@ -174,8 +184,8 @@ func (d *duty) serving(id storage.NodeID, now time.Time) bool {
 	return now.Sub(h.seen) < d.n.timing.Lost
 }
 
-// buckets rewrites the table when a node is lost, drains, returns or has joined. A node that owns buckets loses
-// them as soon as it is silent; one that owns none gets some once it has been heard for a while.
+// buckets rewrites the table when a node is lost, drains, returns or has joined. A node that owns buckets
+// loses them as soon as it is silent; one that owns none gets some once it has been heard for a while.
 func (d *duty) buckets(ctx context.Context) {
 	n, now := d.n, time.Now()
 	voters := n.voters()
@@ -226,8 +236,8 @@ func (d *duty) tick(ctx context.Context, now time.Time) {
 	}
 }
 
-// members brings the replicated records in line with what the nodes say of themselves, and Raft's list in line
-// with the records.
+// members brings the replicated records in line with what the nodes say of themselves, and Raft's list in
+// line with the records.
 func (d *duty) members(ctx context.Context) {
 	n := d.n
 	self := n.describe()
@@ -285,6 +295,29 @@ func (d *duty) promote(ctx context.Context, now time.Time) {
 	d.promoting = ready
 }
 
+// lag tells operators of a node that is heard but does not keep up: replication to it may have stalled (G2).
+func (d *duty) lag(now time.Time) {
+	n := d.n
+	index := n.replica.position().index
+	behind := map[storage.NodeID]time.Time{}
+	for id := range n.voters() {
+		h := n.ward.get(id)
+		if id == n.id || now.Sub(h.seen) > n.timing.Lost || h.applied+lagMax > index {
+			n.setAlarm(id, "")
+			continue
+		}
+		behind[id] = now
+		if since, ok := d.behind[id]; ok {
+			behind[id] = since
+		}
+		if now.Sub(behind[id]) > lagPatience && n.alarm(id) == "" {
+			n.logger.Error("a node does not keep up; restart it", "peer", id, "entries_behind", index-h.applied)
+			n.setAlarm(id, fmt.Sprintf("%d log entries behind and not catching up; restart it", index-h.applied))
+		}
+	}
+	d.behind = behind
+}
+
 // level raises the feature level as soon as all members can read more.
 func (d *duty) level(ctx context.Context) {
 	common, present := uint32(storage.Level), uint32(0)
@@ -301,8 +334,8 @@ func (d *duty) level(ctx context.Context) {
 	}
 }
 
-// disks stops new bindings while most disks are nearly full, and gives leadership to a node with room when this
-// one has none.
+// disks stops new bindings while most disks are nearly full, and gives leadership to a node with room when
+// this one has none.
 func (d *duty) disks(now time.Time) {
 	n := d.n
 	room, voters := 0, n.voters()

@@ -20,8 +20,8 @@ import (
 // errElsewhere means that another node leads now and must be asked.
 var errElsewhere = errors.New("another node leads")
 
-// CreateToken returns a single-use token with which one new node can join for that long. The cluster keeps only
-// its hash.
+// CreateToken returns a single-use token with which one new node can join for that long. The cluster keeps
+// only its hash.
 func (n *Node) CreateToken(ctx context.Context, validFor time.Duration) (string, error) {
 	if validFor <= 0 || validFor > 30*24*time.Hour {
 		return "", fmt.Errorf("%w: a token is valid for more than nothing and at most 720h, not %v",
@@ -187,7 +187,8 @@ func (s *service) Transfer(_ context.Context, in *peerv1.TransferRequest) (*peer
 	return &peerv1.TransferReply{}, toStatus(s.n.transferHere(storage.NodeID(in.GetId())))
 }
 
-// removeHere is RemoveNode on the leader. A leader that is to go hands over first and lets the next one do it.
+// removeHere is RemoveNode on the leader. A leader that is to go hands over first and lets the next one do
+// it.
 func (n *Node) removeHere(ctx context.Context, id storage.NodeID) error {
 	node, ok := n.members.get(id)
 	if !ok {
@@ -226,8 +227,8 @@ func (n *Node) removeHere(ctx context.Context, id storage.NodeID) error {
 	return err
 }
 
-// leadershipMoved says whether a change of members must be tried again, at whoever leads then. All of them mean
-// the same when they are done twice.
+// leadershipMoved says whether a change of members must be tried again, at whoever leads then. All of them
+// mean the same when they are done twice.
 func leadershipMoved(err error) bool {
 	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrLeadershipLost) ||
 		errors.Is(err, raft.ErrLeadershipTransferInProgress) || errors.Is(err, raft.ErrEnqueueTimeout)
@@ -257,8 +258,8 @@ func (n *Node) canLose(id storage.NodeID) error {
 			storage.ErrRefused, n.nameOf(id))
 	}
 	if alive < left/2+1 {
-		return fmt.Errorf("%w: without %s, %d of %d voters would be alive, which is no majority; start or remove %s "+
-			"first", storage.ErrRefused, n.nameOf(id), alive, left, strings.Join(dead, ", "))
+		return fmt.Errorf("%w: without %s, %d of %d voters would be alive, which is no majority; start or remove "+
+			"%s first", storage.ErrRefused, n.nameOf(id), alive, left, strings.Join(dead, ", "))
 	}
 	return nil
 }
@@ -299,9 +300,9 @@ func (n *Node) transfer(id storage.NodeID) error {
 	return n.raft.LeadershipTransferToServer(raft.ServerID(id), addr).Error()
 }
 
-// Leave prepares a planned stop: this node's buckets and leadership go to the others, bookings that wait to be
-// raised are proposed. Call it while Run runs, and end Run after it. A node that was drained in this way takes
-// part again by itself when it is back. It is best effort, bounded by ctx.
+// Leave prepares a planned stop: this node's buckets and leadership go to the others, bookings that wait to
+// be raised are proposed. Call it while Run runs, and end Run after it. A node that was drained in this way
+// takes part again by itself when it is back. It is best effort, bounded by ctx.
 func (n *Node) Leave(ctx context.Context) error {
 	n.flush(ctx)
 	others := 0
@@ -339,8 +340,8 @@ func (n *Node) undrain(ctx context.Context) error {
 	}
 }
 
-// keepCertificate is the goroutine that renews this node's certificate through the leader when less than a third
-// of its life is left.
+// keepCertificate is the goroutine that renews this node's certificate through the leader when less than a
+// third of its life is left.
 func (n *Node) keepCertificate(ctx context.Context) error {
 	for {
 		left, life, err := n.keeper.Left(time.Now())

@@ -114,7 +114,8 @@ func TestJoin_BadTokensChangeNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("spent", func(t *testing.T) {
-		err := Join(ctx, t.TempDir()+"/data", NodeInfo{Name: "n3", PeerListen: "127.0.0.1:1"}, m.info.PeerListen, good)
+		info := NodeInfo{Name: "n3", PeerListen: "127.0.0.1:1"}
+		err := Join(ctx, t.TempDir()+"/data", info, m.info.PeerListen, good)
 		if err == nil || !strings.Contains(err.Error(), "token: unknown, spent or too old") {
 			t.Errorf("Join with a spent token: %v", err)
 		}
@@ -179,7 +180,14 @@ func TestRemove_ThreeToOne(t *testing.T) {
 	if err := rest.RemoveNode(patient(t), rest.id); !errors.Is(err, storage.ErrRefused) {
 		t.Errorf("removal of the last node: %v, want ErrRefused", err)
 	}
-	// Its ID and its certificate stay refused.
+	_, err := Open(Options{Dir: leader.dir, Node: leader.info, AllowSlowDisk: true})
+	if !errors.Is(err, ErrRemoved) {
+		t.Errorf("Open of the removed node: %v, want ErrRemoved", err)
+	}
+	// Even if its folder is put right by hand: its ID and its certificate stay refused.
+	if err := os.Remove(leader.dir + "/" + fileRemoved); err != nil {
+		t.Fatal(err)
+	}
 	leader.relisten()
 	leader.start()
 	if err := <-leader.done; !errors.Is(err, ErrRemoved) {

@@ -17,10 +17,10 @@ import (
 	"port67/storage"
 )
 
-// directory is who belongs to the cluster, as far as this node knows: the replicated state first; for those it
-// does not hold yet, what members have told since; last, Raft's own list. A node that was away while the cluster
-// grew could else never let the new leader in, and one that has just started, whose state is empty until it hears
-// from a leader, nobody at all.
+// directory is who belongs to the cluster, as far as this node knows: the replicated state first; for those
+// it does not hold yet, what members have told since; last, Raft's own list. A node that was away while the
+// cluster grew could else never let the new leader in, and one that has just started, whose state is empty
+// until it hears from a leader, nobody at all.
 type directory struct {
 	self    storage.NodeID
 	replica *replica
@@ -106,8 +106,8 @@ func (d *directory) learn(members []*peerv1.Member) (changed bool) {
 	return changed
 }
 
-// admit says whether a node with a genuine certificate may use the peer port. A removed node may still call, so
-// that it can be told; service.go tells it nothing else. Raft it may not speak.
+// admit says whether a node with a genuine certificate may use the peer port. A removed node may still
+// call, so that it can be told; service.go tells it nothing else. Raft it may not speak.
 func (d *directory) admit(id trust.Identity, proto string) error {
 	node, ok := d.get(storage.NodeID(id.Name))
 	switch {
@@ -259,7 +259,8 @@ func (n *Node) keepMembers(ctx context.Context) error {
 	}
 }
 
-// loadMembers reads the members that were told when this node joined: until it has the state, it knows no others.
+// loadMembers reads the members that were told when this node joined: until it has the state, it knows no
+// others.
 func (n *Node) loadMembers() error {
 	if !n.folder.Has(fileMembers) {
 		return nil

@@ -39,6 +39,7 @@ const (
 	fileCA        = "ca.crt"
 	fileMembers   = "members" // of the cluster when this node joined
 	fileDrained   = "drained-by-stop"
+	fileRemoved   = "removed"
 )
 
 // Node is one member of the cluster. It owns every goroutine of this package.
@@ -81,8 +82,7 @@ type Node struct {
 
 	mu     sync.Mutex
 	halted error
-	addrs  *NodeInfo // what SetInfo changed
-	status alarms
+	alarms map[storage.NodeID]string // what is wrong with other nodes in this node's eyes
 }
 
 // Open opens the data folder of a node and makes the node ready to Run. It starts Raft.
@@ -101,6 +101,7 @@ func Open(o Options) (n *Node, err error) {
 		ward:      newWard(),
 		says:      newSayings(),
 		replica:   newReplica(),
+		alarms:    map[storage.NodeID]string{},
 		led:       make(chan bool, 16),
 		changed:   make(chan struct{}, 1),
 		fatal:     make(chan error, 1),
@@ -127,11 +128,14 @@ func Open(o Options) (n *Node, err error) {
 			_ = undo[i]()
 		}
 	}()
+	if n.folder.Has(fileRemoved) {
+		return nil, fmt.Errorf("data folder %s: %w", o.Dir, ErrRemoved)
+	}
 	if err := n.identify(); err != nil {
 		return nil, err
 	}
 	n.logger = n.logger.With("node", n.info.Name)
-	n.space = &space{ask: o.Space, logger: n.logger}
+	n.space = &space{ask: o.Space, logger: n.logger, reserve: n.folder.Reserve}
 	if n.space.ask == nil {
 		n.space.ask = n.folder.Space
 	}
@@ -226,8 +230,8 @@ func (n *Node) startRaft(listener net.Listener) error {
 	return nil
 }
 
-// Run takes part in the cluster until ctx ends or something is so wrong that this node must not go on; then it
-// says what. It returns when all goroutines are gone.
+// Run takes part in the cluster until ctx ends or something is so wrong that this node must not go on; then
+// it says what. It returns when all goroutines are gone.
 func (n *Node) Run(ctx context.Context) error {
 	outer := ctx
 	group, ctx := errgroup.WithContext(ctx)
@@ -249,6 +253,11 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	err := group.Wait()
 	close(n.gone)
+	if errors.Is(err, ErrRemoved) {
+		if err := n.folder.WriteFile(fileRemoved, nil); err != nil {
+			n.logger.Warn("end of membership not noted", "error", err)
+		}
+	}
 	n.peers.closeAll()
 	n.close(errors.Is(err, errDiskHung))
 	if outer.Err() != nil && errors.Is(err, context.Canceled) {
@@ -326,8 +335,8 @@ func (n *Node) Self() storage.NodeID { return n.id }
 // Read lends a view of this node's copy of the state. f must be short and must not call a port.
 func (n *Node) Read(f func(storage.View)) { n.replica.read(f) }
 
-// Barrier returns when everything that was acknowledged to anybody before the call is applied here. It needs a
-// leader that a majority confirms; without one it returns storage.ErrNoLeader when ctx ends.
+// Barrier returns when everything that was acknowledged to anybody before the call is applied here. It
+// needs a leader that a majority confirms; without one it returns storage.ErrNoLeader when ctx ends.
 func (n *Node) Barrier(ctx context.Context) error {
 	for {
 		way := n.route.now()

@@ -18,6 +18,8 @@ import (
 	"port67/storage"
 )
 
+type tellStream = grpc.ClientStreamingClient[peerv1.TellRequest, peerv1.TellReply]
+
 // tellsMax is how many exchanges can wait to be told to one node; those that find no place are not told, and
 // that node answers too, which is harmless.
 const tellsMax = 4096
@@ -112,9 +114,10 @@ func (p *peers) ready(ctx context.Context, id storage.NodeID) (peerv1.PeerClient
 	}
 }
 
-// keep tells to the nodes of ids and to no others, and forgets the links of those that are gone. The goroutines
-// it starts belong to wg and end with ctx.
-func (p *peers) keep(ctx context.Context, wg *sync.WaitGroup, ids map[storage.NodeID]bool, bound func() int64) {
+// keep tells to the nodes of ids and to no others, and forgets the links of those that are gone. The
+// goroutines it starts belong to wg and end with ctx.
+func (p *peers) keep(ctx context.Context, wg *sync.WaitGroup, ids map[storage.NodeID]bool, bound func() int64,
+) {
 	for id := range ids {
 		l, err := p.link(id)
 		if err != nil || l.stop != nil {
@@ -184,9 +187,8 @@ func (l *link) tell(ctx context.Context, bound func() int64) {
 	}
 }
 
-func (l *link) tellOn(ctx context.Context, stream grpc.ClientStreamingClient[peerv1.TellRequest, peerv1.TellReply],
-	bound func() int64,
-) {
+// tellOn tells on one stream until it breaks.
+func (l *link) tellOn(ctx context.Context, stream tellStream, bound func() int64) {
 	for {
 		var message peerv1.TellRequest
 		select {

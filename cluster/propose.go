@@ -57,8 +57,8 @@ func (p *proposal) take() bool { return p.fate.CompareAndSwap(waiting, taken) }
 // giveBack makes p wait again after an attempt that certainly did nothing.
 func (p *proposal) giveBack() { p.fate.CompareAndSwap(taken, waiting) }
 
-// Propose brings c before the cluster and waits until it is committed and applied, or until ctx ends. Any node
-// may call it.
+// Propose brings c before the cluster and waits until it is committed and applied, or until ctx ends. Any
+// node may call it.
 //
 // Errors, by what the caller may believe:
 //
@@ -66,8 +66,8 @@ func (p *proposal) giveBack() { p.fate.CompareAndSwap(taken, waiting) }
 //	storage.ErrOverloaded   c was not proposed; a queue or the disk is full
 //	storage.ErrUnknown      c may be committed, now, later or never
 //
-// A command that means the same when it is applied twice is proposed again, as long as ctx lasts, when its fate
-// has become unknown (G8); others are left unknown at once.
+// A command that means the same when it is applied twice is proposed again, as long as ctx lasts, when its
+// fate has become unknown (G8); others are left unknown at once.
 func (n *Node) Propose(ctx context.Context, c storage.Command) (storage.Result, error) {
 	p, err := n.enqueue(ctx, c, false)
 	if err != nil {
@@ -112,7 +112,8 @@ func (n *Node) await(p *proposal) (storage.Result, error) {
 func idempotent(c storage.Command) bool {
 	switch c.(type) {
 	case storage.Offer, storage.Bind, storage.Extend, storage.Release, storage.Decline, storage.Tick,
-		storage.PutNode, storage.RemoveNode, storage.DrainNode, storage.SetLevel, storage.AddToken, storage.UseToken:
+		storage.PutNode, storage.RemoveNode, storage.DrainNode, storage.SetLevel, storage.AddToken,
+		storage.UseToken:
 		return true
 	}
 	return false
@@ -130,7 +131,7 @@ func (n *Node) propose(ctx context.Context) error {
 		again = nil
 		way := n.route.now()
 		switch {
-		case way.ready:
+		case way.ready && n.Serving():
 			again = n.commit(ctx, batch)
 		case way.leader != "" && way.leader != n.id:
 			again = n.forward(ctx, batch, way)
@@ -143,8 +144,8 @@ func (n *Node) propose(ctx context.Context) error {
 	}
 }
 
-// collect returns the proposals of the next attempt, those to try again first. All of them are taken. It waits
-// for at least one, unless ctx ends.
+// collect returns the proposals of the next attempt, those to try again first. All of them are taken. It
+// waits for at least one, unless ctx ends.
 func (n *Node) collect(ctx context.Context, again []*proposal) []*proposal {
 	var batch []*proposal
 	size := 0
@@ -209,8 +210,8 @@ func (n *Node) pause(ctx context.Context, way way) {
 	}
 }
 
-// commit proposes batch as one entry of this node, which leads, and ends those whose fate is settled. It returns
-// the others, to be tried again.
+// commit proposes batch as one entry of this node, which leads, and ends those whose fate is settled. It
+// returns the others, to be tried again.
 func (n *Node) commit(ctx context.Context, batch []*proposal) (again []*proposal) {
 	batch = n.admitted(batch)
 	commands := make([]storage.Command, len(batch))
@@ -235,7 +236,8 @@ func (n *Node) commit(ctx context.Context, batch []*proposal) (again []*proposal
 	return nil
 }
 
-// doubt sorts proposals that may or may not have been committed: those that may be proposed again are returned.
+// doubt sorts proposals that may or may not have been committed: those that may be proposed again are
+// returned.
 func doubt(batch []*proposal) (again []*proposal) {
 	for _, p := range batch {
 		if !idempotent(p.command) {
@@ -255,8 +257,9 @@ func giveBack(batch []*proposal) []*proposal {
 	return batch
 }
 
-// admitted ends the proposals that this leader may not take and returns the rest: commands that not all members
-// can read (P16), commands that cannot be encoded, and new bindings on a disk that is nearly full (G4).
+// admitted ends the proposals that this leader may not take and returns the rest: commands that not all
+// members can read (P16), commands that cannot be encoded, and new bindings on a disk that is nearly full
+// (G4).
 func (n *Node) admitted(batch []*proposal) []*proposal {
 	level := uint32(0)
 	n.replica.read(func(v storage.View) { level = v.Level() })

@@ -87,8 +87,8 @@ func (w *ward) answered(from storage.NodeID, applied uint64, others []*peerv1.He
 	w.members[from] = h
 }
 
-// pulse is the goroutine that keeps this node in touch: with the leader, or, when nobody knows who leads, with
-// everybody.
+// pulse is the goroutine that keeps this node in touch: with the leader, or, when nobody knows who leads,
+// with everybody.
 func (n *Node) pulse(ctx context.Context) error {
 	ticker := time.NewTicker(n.timing.Pulse)
 	defer ticker.Stop()
@@ -116,7 +116,10 @@ func (n *Node) pulseOnce(ctx context.Context) {
 	case way.ready:
 		_, _, _, _ = n.verified(ctx)
 	case way.leader != "" && way.leader != n.id:
-		if _, err := n.ask(ctx, way.leader); err != nil {
+		first, cancel := context.WithTimeout(ctx, pulseMax/2)
+		_, err := n.ask(first, way.leader)
+		cancel()
+		if err != nil {
 			n.askAround(ctx, way.leader)
 		}
 	default:
@@ -186,15 +189,15 @@ func (n *Node) pulseRequest() *peerv1.PulseRequest {
 	return request
 }
 
-// upperMillis is what this node tells the others of its bound: what it has from a leader, never what others told
-// it, or bounds would push each other up for ever.
+// upperMillis is what this node tells the others of its bound: what it has from a leader, never what others
+// told it, or bounds would push each other up for ever.
 func (n *Node) upperMillis() int64 {
 	bound, _ := n.time.own()
 	return int64(bound)
 }
 
-// verified returns the leader's time, the term it is of and the index of its state, all read before a majority
-// confirmed that this node leads. It anchors this node's own bounds on the way.
+// verified returns the leader's time, the term it is of and the index of its state, all read before a
+// majority confirmed that this node leads. It anchors this node's own bounds on the way.
 func (n *Node) verified(ctx context.Context) (at millis, term, index uint64, err error) {
 	if !n.route.now().ready {
 		return 0, 0, 0, storage.ErrNoLeader

@@ -143,24 +143,28 @@ func (g *guarded) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, args 
 	if err := g.check(); err != nil {
 		return err
 	}
+	g.countInstall(id, args.LastLogIndex)
+	return g.NetworkTransport.InstallSnapshot(id, to, args, reply, data)
+}
+
+func (g *guarded) countInstall(id raft.ServerID, index uint64) {
 	g.mu.Lock()
 	n := g.installs[id]
-	if n.index != args.LastLogIndex {
-		n = installs{index: args.LastLogIndex}
+	if n.index != index {
+		n = installs{index: index}
 	}
 	n.count++
 	g.installs[id] = n
 	g.mu.Unlock()
 	if n.count >= installsMax {
-		g.onInstalls(id, args.LastLogIndex)
+		g.onInstalls(id, index)
 	}
-	return g.NetworkTransport.InstallSnapshot(id, to, args, reply, data)
 }
 
 // newTransport puts Raft on the peer port. MaxRPCsInFlight 1 turns pipelining off, which can stall for good
 // after one refusal (G2).
-func newTransport(lane net.Listener, dial dialer, provider raft.ServerAddressProvider, log *disk.Log, t Timing,
-	logger hclog.Logger, onInstalls func(raft.ServerID, uint64),
+func newTransport(lane net.Listener, dial dialer, provider raft.ServerAddressProvider, log *disk.Log,
+	t Timing, logger hclog.Logger, onInstalls func(raft.ServerID, uint64),
 ) *guarded {
 	return &guarded{
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
@@ -180,8 +184,8 @@ func newTransport(lane net.Listener, dial dialer, provider raft.ServerAddressPro
 
 type dialer func(ctx context.Context, addr, want, proto string) (net.Conn, error)
 
-// stream is raft.StreamLayer on the peer port. Its addresses are ID@HOST:PORT, so that a call reaches the node
-// that is meant and no other that happens to live at the address.
+// stream is raft.StreamLayer on the peer port. Its addresses are ID@HOST:PORT, so that a call reaches the
+// node that is meant and no other that happens to live at the address.
 type stream struct {
 	net.Listener
 	dial dialer
@@ -201,8 +205,8 @@ func (s *stream) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, e
 // raftAddr is the address of a node as stream wants it.
 func raftAddr(id, addr string) raft.ServerAddress { return raft.ServerAddress(id + "@" + addr) }
 
-// raftLogger lets the library speak through slog, one step quieter: what it calls information is about its own
-// insides.
+// raftLogger lets the library speak through slog, one step quieter: what it calls information is about its
+// own insides.
 func raftLogger(to *slog.Logger) hclog.Logger {
 	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Debug})
 	logger.RegisterSink(&sink{to: to})

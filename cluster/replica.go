@@ -17,8 +17,8 @@ import (
 
 // replica is this node's copy of the state, and the only place that changes it: raft.FSM for storage.State.
 //
-// It decodes, applies and publishes, and nothing else. What it cannot read halts it for good (safety.md P16): a
-// node that skipped an entry would go on with another state than the rest.
+// It decodes, applies and publishes, and nothing else. What it cannot read halts it for good (safety.md
+// P16): a node that skipped an entry would go on with another state than the rest.
 type replica struct {
 	onChange func()      // members or buckets may have changed; must not block
 	onHalt   func(error) // the node must stop serving; must not block
@@ -67,7 +67,8 @@ func (r *replica) Apply(l *raft.Log) any {
 // concernsMembers says whether c may change who belongs to the cluster, or who does what in it.
 func concernsMembers(c storage.Command) bool {
 	switch c.(type) {
-	case storage.Found, storage.PutNode, storage.RemoveNode, storage.UseToken, storage.DrainNode, storage.SetBuckets:
+	case storage.Found, storage.PutNode, storage.RemoveNode, storage.UseToken, storage.DrainNode,
+		storage.SetBuckets:
 		return true
 	}
 	return false
@@ -148,7 +149,8 @@ type position struct {
 	term  uint64
 }
 
-// position returns the index and the clock of the state, and the term of the entry that set them (0: unknown).
+// position returns the index and the clock of the state, and the term of the entry that set them (0:
+// unknown).
 func (r *replica) position() (p position) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

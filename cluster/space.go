@@ -11,25 +11,29 @@ import (
 	"port67/storage/disk"
 )
 
-// The marks of free space (safety.md G4). Percentages alone would leave too little on a small disk and ask too
-// much of a big one, so each has a floor, and more than plenty is always enough.
+// The marks of free space (safety.md G4). Percentages alone would leave too little on a small disk and ask
+// too much of a big one, so each has a floor, and more than plenty is always enough.
 const (
 	warnPercent  = 15
 	lowPercent   = 10
 	lowFloor     = 8 << 20
 	plenty       = 16 << 30
 	fullFloor    = 3 << 20
+	reserveSize  = 4 << 20
 	spaceEvery   = 500 * time.Millisecond
 	bindsStopped = "the disk of the leader, or of most nodes, is nearly full (%d MiB free here): no new " +
 		"bindings until there is room; renewals go on"
 	allStopped = "the disk of the leader is full (%d KiB free): nothing is written until there is room"
 )
 
-// space watches the free space of the data folder. A log that cannot be written ends the node, so writing stops
-// before: first what gives new addresses away, then everything but what an operator does.
+// space watches the free space of the data folder. A log that cannot be written ends the node, so writing
+// stops before: first what gives new addresses away, then everything but what an operator does.
 type space struct {
 	ask    func() (disk.Space, error)
 	logger *slog.Logger
+	// reserve sets room aside, or gives it back if the size is 0. Raft must still be able to write down its
+	// votes when others have filled the disk to the brim.
+	reserve func(size int64) error
 
 	mu    sync.Mutex
 	last  disk.Space
@@ -49,6 +53,7 @@ func (s *space) look() {
 		return
 	}
 	s.last, s.known = got, true
+	s.setAside()
 	say := ""
 	switch {
 	case s.isLow():
@@ -63,6 +68,18 @@ func (s *space) look() {
 		s.logger.Info("disk has room again", "free_mib", got.Free>>20)
 	}
 	s.said = say
+}
+
+func (s *space) setAside() {
+	switch {
+	case s.reserve == nil:
+	case s.last.Free < fullFloor:
+		_ = s.reserve(0) // It may be used already, and there is nothing better to do.
+	case !s.isLow() && s.last.Free > 4*lowFloor:
+		if err := s.reserve(reserveSize); err != nil {
+			s.logger.Warn("no room set aside on the disk", "error", err)
+		}
+	}
 }
 
 func (s *space) below(percent uint64) bool {

@@ -41,28 +41,25 @@ type MemberStatus struct {
 	Trouble string
 }
 
-// alarms is what is wrong with other nodes in this node's eyes.
-type alarms struct {
-	installs map[storage.NodeID]string
-}
-
 // installsAlarm is called when one snapshot had to be sent to one node too often (G5).
 func (n *Node) installsAlarm(id raft.ServerID, index uint64) {
 	n.logger.Error("a node does not take its snapshot; remove it, empty its data folder and join again",
-		"node", id, "snapshot_index", index)
+		"peer", id, "snapshot_index", index)
+	n.setAlarm(storage.NodeID(id), fmt.Sprintf("does not take the snapshot of log index %d; remove it, "+
+		"empty its data folder and join again", index))
+}
+
+// setAlarm notes what is wrong with another node in this node's eyes; empty: nothing.
+func (n *Node) setAlarm(id storage.NodeID, text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.status.installs == nil {
-		n.status.installs = map[storage.NodeID]string{}
-	}
-	n.status.installs[storage.NodeID(id)] = fmt.Sprintf("does not take the snapshot of log index %d; remove it, "+
-		"empty its data folder and join again", index)
+	n.alarms[id] = text
 }
 
 func (n *Node) alarm(id storage.NodeID) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.status.installs[id]
+	return n.alarms[id]
 }
 
 // Status returns this node's knowledge of all members. It needs no quorum.
@@ -125,8 +122,8 @@ func (n *Node) Drained() bool {
 	return ok && node.Drained
 }
 
-// Wall translates an instant of cluster time into wall time, for people: cluster time and wall time have nothing
-// in common but the distance from now.
+// Wall translates an instant of cluster time into wall time, for people: cluster time and wall time have
+// nothing in common but the distance from now.
 func (n *Node) Wall(i lease.Instant) time.Time {
 	if i == lease.Never || i == 0 {
 		return time.Time{}

@@ -10,7 +10,8 @@ import (
 	"port67/storage/lease"
 )
 
-// Reading is all clocks of a machine at one moment. Only differences between readings of one run mean anything.
+// Reading is all clocks of a machine at one moment. Only differences between readings of one run mean
+// anything.
 type Reading struct {
 	Raw  time.Duration // not stepped and not slewed; stands still while the machine sleeps
 	Boot time.Duration // not stepped, but slewed; goes on while the machine sleeps
@@ -39,8 +40,8 @@ func (machineClock) Now() Reading {
 	}
 }
 
-// millis is a moment of cluster time in thousandths of a second: finer than lease.Instant, so that rounding is
-// done once, at the edge, and to the safe side.
+// millis is a moment of cluster time in thousandths of a second: finer than lease.Instant, so that rounding
+// is done once, at the edge, and to the safe side.
 type millis int64
 
 func millisOf(i lease.Instant) millis {
@@ -74,7 +75,8 @@ func fast(a, b Reading) millis {
 	return millis((d+time.Millisecond-1)/time.Millisecond) + 1
 }
 
-// mark is a moment of cluster time, and the reading at which it was (or at the earliest, or latest, was) true.
+// mark is a moment of cluster time, and the reading at which it was (or at the earliest, or latest, was)
+// true.
 type mark struct {
 	set  bool
 	term uint64
@@ -84,10 +86,10 @@ type mark struct {
 
 // timekeeper knows cluster time: exactly while this node leads, and bounds of it otherwise.
 //
-// The leader's time goes on from where it began by the slowest of the node's clocks. What a node heard from a
-// leader gives it two things: a lower bound to begin with when it becomes leader itself, so that nothing expires
-// early, and an upper bound from which it may answer renewals by itself, so that nobody is told more than the
-// log has promised.
+// The leader's time goes on from where it began by the slowest of the node's clocks. What a node heard from
+// a leader gives it two things: a lower bound to begin with when it becomes leader itself, so that nothing
+// expires early, and an upper bound from which it may answer renewals by itself, so that nobody is told
+// more than the log has promised.
 type timekeeper struct {
 	clock Clock
 
@@ -101,9 +103,10 @@ type timekeeper struct {
 
 func newTimekeeper(c Clock) *timekeeper { return &timekeeper{clock: c} }
 
-// begin starts the leader's clock: last is the clock of the state, lastTerm the term of the entry that set it,
-// 0 if that is not known. What was heard counts only if no leader after the one that was heard has stamped an
-// entry: its clock may have been slower, and bookings made by it must not be judged by a faster one.
+// begin starts the leader's clock: last is the clock of the state, lastTerm the term of the entry that set
+// it, 0 if that is not known. What was heard counts only if no leader after the one that was heard has
+// stamped an entry: its clock may have been slower, and bookings made by it must not be judged by a faster
+// one.
 func (t *timekeeper) begin(term uint64, last lease.Instant, lastTerm uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -168,9 +171,9 @@ func (t *timekeeper) tell(bound millis) {
 	}
 }
 
-// upper returns a moment that cluster time has certainly not passed, false if there is no anchor to reckon from.
-// An anchor is lost when wall time and boot time moved apart: then one of the clocks lies, and nobody can say
-// which.
+// upper returns a moment that cluster time has certainly not passed, false if there is no anchor to reckon
+// from. An anchor is lost when wall time and boot time moved apart: then one of the clocks lies, and nobody
+// can say which.
 func (t *timekeeper) upper() (millis, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

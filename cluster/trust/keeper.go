@@ -23,8 +23,8 @@ const (
 	ProtoJoin = "port67-join/1"
 )
 
-// Keeper holds a node's own certificate and the cluster's authority, and makes TLS configurations of them. The
-// certificate is read again when its file changes, so that a renewal needs no restart.
+// Keeper holds a node's own certificate and the cluster's authority, and makes TLS configurations of them.
+// The certificate is read again when its file changes, so that a renewal needs no restart.
 type Keeper struct {
 	cluster string
 	file    string
@@ -115,8 +115,8 @@ func (k *Keeper) Verify(chain []*x509.Certificate, use x509.ExtKeyUsage) (Identi
 	return id, nil
 }
 
-// now is wall time, but never before the node's own certificate became valid: a clock that starts in 1970 must
-// not keep a node out of its cluster.
+// now is wall time, but never before the node's own certificate became valid: a clock that starts in 1970
+// must not keep a node out of its cluster.
 func (k *Keeper) now() time.Time {
 	now := time.Now()
 	if cert, err := k.Certificate(); err == nil && now.Before(cert.Leaf.NotBefore) {

@@ -68,8 +68,8 @@ func NewPort(k *Keeper, listener net.Listener, admit func(Identity, string) erro
 	}
 }
 
-// Raft returns where connections for Raft arrive, Peer those for calls between nodes, Join those of strangers.
-// All connections are *Conn.
+// Raft returns where connections for Raft arrive, Peer those for calls between nodes, Join those of
+// strangers. All connections are *Conn.
 func (p *Port) Raft() net.Listener { return p.raft }
 
 // Peer is described at Raft.

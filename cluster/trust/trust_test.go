@@ -187,7 +187,8 @@ func TestPort_RecheckClosesTheRemoved(t *testing.T) {
 			return nil
 		}
 	})
-	conn, err := newKeeper(t, ours, node("n2"), ours).Dial(t.Context(), p.listener.Addr().String(), "n1", ProtoRaft)
+	client := newKeeper(t, ours, node("n2"), ours)
+	conn, err := client.Dial(t.Context(), p.listener.Addr().String(), "n1", ProtoRaft)
 	if err != nil {
 		t.Fatal(err)
 	}

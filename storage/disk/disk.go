@@ -6,6 +6,7 @@
 //	  lock         held as long as a process uses the folder
 //	  …            small files: identity, certificates; written whole or not at all, 0600
 //	  log.db       the log and the votes (bbolt)
+//	  reserve      room set aside for when the disk is full
 //	  snapshots/   the newest three
 //
 // This package is a shell.
@@ -23,10 +24,11 @@ import (
 )
 
 const (
-	formatFile = "format"
-	lockFile   = "lock"
-	logFile    = "log.db"
-	formatText = "port67 data 1\n"
+	formatFile  = "format"
+	lockFile    = "lock"
+	logFile     = "log.db"
+	reserveFile = "reserve"
+	formatText  = "port67 data 1\n"
 )
 
 // The errors of opening a folder, by what the caller should do about them.

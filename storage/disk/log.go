@@ -41,9 +41,9 @@ var (
 	_ raft.StableStore = (*Log)(nil)
 )
 
-// Log opens the log. fault may be nil. The bbolt options are those of safety.md G13: the list of free pages is
-// rebuilt at start and not synced at every commit, and a log that another process holds is an error after one
-// second, not a wait for ever.
+// Log opens the log. fault may be nil. The bbolt options are those of safety.md G13: the list of free pages
+// is rebuilt at start and not synced at every commit, and a log that another process holds is an error
+// after one second, not a wait for ever.
 func (f *Folder) Log(fault Fault) (*Log, error) {
 	store, err := raftboltdb.New(raftboltdb.Options{
 		Path: f.Path(logFile),
@@ -89,8 +89,8 @@ func (l *Log) Stuck() time.Duration {
 	return longest
 }
 
-// Failed is closed when a write has failed. From then on the log must not be trusted: what the library believes
-// to be stored may not be.
+// Failed is closed when a write has failed. From then on the log must not be trusted: what the library
+// believes to be stored may not be.
 func (l *Log) Failed() <-chan struct{} { return l.failed }
 
 // Err returns the error of the first write that failed.

@@ -24,6 +24,27 @@ func (f *Folder) Space() (Space, error) {
 	return Space{Free: s.Bavail * size, Total: s.Blocks * size}, nil
 }
 
+// Reserve sets size octets of the file system aside, so that they can be given back, with size 0, when the
+// log needs them most. It does nothing if as much is set aside already.
+func (f *Folder) Reserve(size int64) error {
+	if size == 0 {
+		return f.Remove(reserveFile)
+	}
+	if info, err := os.Stat(f.Path(reserveFile)); err == nil && info.Size() == size {
+		return nil
+	}
+	file, err := os.OpenFile(f.Path(reserveFile), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("data folder %s: reserve: %w", f.dir, err)
+	}
+	defer file.Close()
+	if err := unix.Fallocate(int(file.Fd()), 0, 0, size); err != nil {
+		_ = os.Remove(file.Name())
+		return fmt.Errorf("data folder %s: reserve: %w", f.dir, err)
+	}
+	return nil
+}
+
 // SyncTime is how long the disk takes to make a small write durable.
 type SyncTime struct {
 	Median, P99 time.Duration
