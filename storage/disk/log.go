@@ -32,7 +32,6 @@ type Log struct {
 	next    uint64
 	err     error
 	failed  chan struct{} // closed at the first error
-	longest time.Duration
 	onWrite func(time.Duration)
 }
 
@@ -100,15 +99,6 @@ func (l *Log) Err() error {
 	return l.err
 }
 
-// LongestWrite returns how long the slowest write since the last call took.
-func (l *Log) LongestWrite() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	d := l.longest
-	l.longest = 0
-	return d
-}
-
 // watch does one write and keeps its time and its error.
 func (l *Log) watch(write func() error) error {
 	l.mu.Lock()
@@ -130,7 +120,6 @@ func (l *Log) watch(write func() error) error {
 	defer l.mu.Unlock()
 	delete(l.writes, id)
 	took := time.Since(begun)
-	l.longest = max(l.longest, took)
 	if l.onWrite != nil {
 		l.onWrite(took)
 	}
