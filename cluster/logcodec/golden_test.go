@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,8 +22,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden log of this feature level anew")
 
-// goldenLog is the log of feature level 1: one entry a line, its kinds and its octets in hex.
-const goldenLog = "../testdata/logs/level1.log"
+// goldenLog is the log of feature level 1: one entry a line, its kinds and its octets in hex. goldenState is
+// what came of each entry, by refusal, and the digest of the state in the end.
+const (
+	goldenLog   = "../testdata/logs/level1.log"
+	goldenState = "../testdata/logs/level1.state"
+)
 
 // story is the log of a small cluster with every kind of command in it. It may grow at its end; what stands
 // here was written by released software and is never changed.
@@ -139,6 +144,36 @@ func TestGolden_OldLogsAreReadForEver(t *testing.T) {
 		if name := reflect.TypeOf(k).Name(); !seen[name] {
 			t.Errorf("no golden entry has a %s", name)
 		}
+	}
+}
+
+// TestGolden_P9_ReplayEndsInTheSameState replays the golden log: an old log means for ever what it meant.
+func TestGolden_P9_ReplayEndsInTheSameState(t *testing.T) {
+	var b strings.Builder
+	s := storage.New()
+	for i, octets := range readGolden(t) {
+		e, err := logcodec.Decode(octets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString(strconv.Itoa(i + 1))
+		for _, r := range s.Apply(uint64(i+1), e) {
+			fmt.Fprintf(&b, " %d", r.Refusal)
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "digest %x\n", s.Digest())
+	if *update {
+		if err := os.WriteFile(goldenState, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(goldenState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("%s (-), today (+):\n%s", goldenState, diff)
 	}
 }
 

@@ -75,8 +75,9 @@ func TestChaos_P10_CutOff(t *testing.T) {
 		if n := after.Sources[addrOf(i)] - before.Sources[addrOf(i)]; n == 0 {
 			t.Errorf("%s: it answered no renewal", c.name)
 		}
-		if n := after.NAKs + fresh.Report().NAKs; n != 0 {
-			t.Errorf("%s: %d NAKs", c.name, n)
+		// A new client may lose an address to another whose node offered it too; a renewal is never refused.
+		if after.NAKs != 0 {
+			t.Errorf("%s: %d NAKs to renewals", c.name, after.NAKs)
 		}
 		r.must(r.Heal(t.Context(), i))
 		r.must(r.WaitVoters(t.Context(), i, 3))
