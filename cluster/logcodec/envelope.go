@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+
+	"port67/storage"
 )
 
 // The envelope of everything this package writes, most significant octet first:
@@ -23,9 +25,6 @@ const (
 	version   = 1
 )
 
-// Level is the highest feature level whose kinds this package reads.
-const Level = 1
-
 // ErrCorrupt means that octets are not what was once written: cut off, changed, or something else altogether.
 // Whoever reads a log stops there; a peer's message is dropped.
 var ErrCorrupt = errors.New("log entry is corrupt")
@@ -40,11 +39,11 @@ type UnknownKindError struct {
 // Error names the remedy: the release to install.
 func (e *UnknownKindError) Error() string {
 	need := "a newer release"
-	if e.Level > Level {
+	if e.Level > storage.Level {
 		need = fmt.Sprintf("a release of feature level %d or higher", e.Level)
 	}
 	return fmt.Sprintf("%s: needs %s, this one reads up to level %d; install the release of the other nodes",
-		e.What, need, Level)
+		e.What, need, storage.Level)
 }
 
 // content says what is in an envelope.
@@ -98,7 +97,7 @@ func open(b []byte, c content) (payload []byte, level uint32, err error) {
 		return nil, level, &UnknownKindError{fmt.Sprintf("envelope of version %d", b[4]), level}
 	case b[5] != 0:
 		return nil, level, &UnknownKindError{fmt.Sprintf("envelope with flags %#02x", b[5]), level}
-	case level > Level:
+	case level > storage.Level:
 		return nil, level, &UnknownKindError{fmt.Sprintf("entry of feature level %d", level), level}
 	case content(b[3]) != c:
 		return nil, level, fmt.Errorf("%w: holds %q where %q is wanted", ErrCorrupt, b[3], byte(c))

@@ -24,7 +24,7 @@ func Encode(e storage.Entry) ([]byte, error) {
 			return nil, fmt.Errorf("command %d of %d: %w", i+1, len(e.Commands), err)
 		}
 	}
-	return write(m, entryContent)
+	return write(m, entryContent, levelOf(e.Commands...))
 }
 
 // Decode reads what Encode wrote. It keeps no reference to b. Errors are ErrCorrupt and *UnknownKindError;
@@ -56,7 +56,7 @@ func EncodeCommand(c storage.Command) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return write(m, commandContent)
+	return write(m, commandContent, levelOf(c))
 }
 
 // DecodeCommand reads what EncodeCommand wrote, with the errors of Decode.
@@ -80,7 +80,7 @@ func EncodeResult(r storage.Result) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return write(m, resultContent)
+	return write(m, resultContent, levelOf())
 }
 
 // DecodeResult reads what EncodeResult wrote, with the errors of Decode.
@@ -98,14 +98,23 @@ func DecodeResult(b []byte) (storage.Result, error) {
 	return r, nil
 }
 
-func write(m proto.Message, c content) ([]byte, error) {
+// levelOf returns the feature level that a reader of the commands needs.
+func levelOf(commands ...storage.Command) uint32 {
+	level := uint32(1)
+	for _, c := range commands {
+		level = max(level, storage.MinLevel(c))
+	}
+	return level
+}
+
+func write(m proto.Message, c content, level uint32) ([]byte, error) {
 	opt := proto.MarshalOptions{Deterministic: true}
 	b := make([]byte, headerLen, headerLen+opt.Size(m))
 	b, err := opt.MarshalAppend(b, m)
 	if err != nil {
 		return nil, fmt.Errorf("log entry: %v", err)
 	}
-	seal(b, c, Level)
+	seal(b, c, level)
 	return b, nil
 }
 

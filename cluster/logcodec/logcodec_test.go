@@ -414,3 +414,13 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestCodec_P16_EveryKindNamesItsLevel holds storage.MinLevel and the kinds together: what this release writes
+// it also reads.
+func TestCodec_P16_EveryKindNamesItsLevel(t *testing.T) {
+	for _, c := range kinds() {
+		if level := storage.MinLevel(c); level == 0 || level > storage.Level {
+			t.Errorf("%T: level %d, this release reads up to %d", c, level, storage.Level)
+		}
+	}
+}
