@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"port67/server/dhcp4"
@@ -75,10 +74,10 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 	return s.reply4(ctx, x, &decision, result, query, in, o)
 }
 
-// decide4 decides under the state's read lock, and holds what is to be offered if it is this node's turn:
-// now, or because the nodes ahead have had their time.
+// decide4 decides under the state's read lock, and holds what is to be offered. waited says that the nodes
+// ahead have had their time.
 func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhcp4.Decision {
-	self := dhcp4.Self{Node: s.self, InTouch: s.time.InTouch(), Ears: s.neighbours}
+	self := dhcp4.Self{Node: s.self, InTouch: s.time.InTouch(), Waited: waited, Ears: s.neighbours}
 	self.Upper, self.Anchored = s.time.Upper()
 	var d dhcp4.Decision
 	for range offerTries {
@@ -89,7 +88,7 @@ func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhc
 		switch {
 		case d.Why == dhcp4.OtherServer && d.Drop:
 			s.offers.drop(client)
-		case d.Why == dhcp4.Answer && d.Hold && (waited || len(d.Ahead) == 0):
+		case d.Why == dhcp4.Answer && d.Hold:
 			if !s.offers.hold(client, d.Local.Lease.Addr, d.Config, now) {
 				d = dhcp4.Decision{Why: dhcp4.Exhausted}
 				continue // Another exchange of this node was faster: look for another address.
@@ -151,7 +150,7 @@ func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, resu
 	}
 	payload, dropped := wire4.Encode(m, nil)
 	if len(dropped) > 0 {
-		s.log.Warn("reply too small for all options", "client", d.Key.String(), "dropped", dropped, "max",
+		s.log.Debug("reply too small for all options", "client", d.Key.String(), "dropped", dropped, "max",
 			m.MaxSize)
 	}
 	if err := s.sender.Send4(ctx, payload, dhcp4.Destination(query, &m, &in.Ingress)); err != nil {
@@ -173,25 +172,6 @@ func (s *Server) answered(x Exchange, d *dhcp4.Decision) {
 func (s *Server) tooOld(in Datagram) bool {
 	age := s.clock.Now().Sub(in.Heard)
 	return age < 0 || age > ageMax
-}
-
-// ended tells observer and log how an exchange ended.
-func (s *Server) ended(q *dhcp4.Query, in Datagram, began time.Time, o Outcome, err error) Outcome {
-	took := s.clock.Now().Sub(began)
-	s.observer.Ended(q.Type, o, took)
-	if !s.log.Enabled(context.Background(), slog.LevelDebug) {
-		return o
-	}
-	key, _ := q.ClientKey()
-	attrs := []any{
-		"outcome", o.String(), "type", int(q.Type), "client", key.String(), "xid", q.XID, "took", took,
-		"interface", in.Ingress.Interface, "src", in.Ingress.Src.String(), "giaddr", q.GIAddr.String(),
-	}
-	if err != nil {
-		attrs = append(attrs, "error", err.Error())
-	}
-	s.log.Debug("exchange", attrs...)
-	return o
 }
 
 // refused returns the outcome of a RELEASE or DECLINE that the cluster refused.

@@ -122,6 +122,7 @@ type Server struct {
 	inflight   *inflight
 	offers     *offers
 	neighbours *neighbours
+	warnings   warnings
 }
 
 // New returns a Server on the ports of o.

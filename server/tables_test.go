@@ -156,3 +156,24 @@ func TestOffers_BoundedUnderAFlood(t *testing.T) {
 		t.Error("an offer that was renewed a moment ago was taken for an old one")
 	}
 }
+
+func TestWarnings_OncePerMinuteAndOutcome(t *testing.T) {
+	var w warnings
+	now := time.Unix(1_000_000, 0)
+	for _, c := range []struct {
+		name  string
+		o     Outcome
+		after time.Duration
+		want  bool
+	}{
+		{"the first", UnknownLink, 0, true},
+		{"the second", UnknownLink, time.Second, false},
+		{"another outcome", Exhausted, time.Second, true},
+		{"a minute later", UnknownLink, warnEvery, true},
+		{"the clock stepped back", UnknownLink, -time.Hour, true},
+	} {
+		if got := w.due(c.o, now.Add(c.after)); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

@@ -25,8 +25,10 @@ type Self struct {
 	Anchored bool
 	// InTouch says that the leader was heard from lately, so that offers may be made.
 	InTouch bool
-	Offers  Offers
-	Ears    Ears
+	// Waited says that the nodes ahead have had their time: it is this node's turn whoever they are.
+	Waited bool
+	Offers Offers
+	Ears   Ears
 }
 
 // Offers is what this node has on offer, lent to Decide.
@@ -77,7 +79,8 @@ type Decision struct {
 	// Drop asks to forget what is on offer to the client on the link.
 	Drop bool
 	// Ahead is the nodes that should answer before this one, first the first; this one waits for each a
-	// while.
+	// while. If there are any, nothing else of the Decision counts but Path and Key: once they have had their
+	// time it has to be made anew, on what is known then.
 	Ahead []storage.NodeID
 	Path  Path
 	// Private says that no other node can have heard the message.
@@ -123,6 +126,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	}
 	c := chooser{view: view, self: self, q: q, in: in, d: Decision{
 		Config: view.Config(), Key: key, query: q, ingress: in, keys: q.keys(key),
+		Private: !q.Relayed() && addressed(in),
 	}}
 	switch q.Type {
 	case Discover:
@@ -139,8 +143,6 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	if c.d.Why != Answer {
 		return Decision{Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path}
 	}
-	c.d.Private = !q.Relayed() && addressed(in)
-	c.d.Ahead = c.ahead()
 	return c.d
 }
 

@@ -25,6 +25,9 @@ func (c *chooser) decline() {
 	case !held && c.stranger(a):
 		c.d.Why = NotHolder // V4-172
 	}
+	if c.d.Why != Answer || c.waits() {
+		return
+	}
 	c.d.Command = storage.Decline{Addr: a, Key: c.d.Key, Held: held}
 	c.d.Drop = held
 }

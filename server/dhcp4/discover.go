@@ -20,6 +20,9 @@ func (c *chooser) discover() {
 		c.d.Why = OutOfTouch
 		return
 	}
+	if c.waits() {
+		return
+	}
 	asked, _ := c.q.addr(optRequestedAddress)
 	wish := asked
 	if held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link); ok {

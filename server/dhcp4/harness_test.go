@@ -178,7 +178,9 @@ type answer struct {
 
 // exchange decides, commits and replies, and holds what is offered.
 func (w *world) exchange(q *Query, in *Ingress) answer {
+	w.self.Waited = true
 	a := answer{d: w.decide(q, in)}
+	w.self.Waited = false
 	if a.why = a.d.Why; a.why != Answer {
 		return a
 	}

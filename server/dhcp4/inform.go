@@ -23,6 +23,9 @@ func (c *chooser) inform() {
 		c.d.Why = OffLink // V4-195
 		return
 	}
+	if c.waits() {
+		return
+	}
 	c.d.Reply, c.d.addr = ACK, has
 	c.d.Local.Lease.Addr = has
 }

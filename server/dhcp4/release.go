@@ -24,5 +24,8 @@ func (c *chooser) release() {
 	case c.stranger(a):
 		c.d.Why = NotHolder
 	}
+	if c.d.Why != Answer || c.waits() {
+		return
+	}
 	c.d.Command = storage.Release{Addr: a, Key: c.d.Key}
 }

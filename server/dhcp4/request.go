@@ -24,7 +24,7 @@ func (c *chooser) request() {
 		c.d.Why, c.d.Drop = OtherServer, true // V4-122
 		return
 	}
-	if !c.identify() {
+	if !c.identify() || c.waits() {
 		return
 	}
 	c.d.Command = storage.Bind{

@@ -17,7 +17,7 @@ const secsPatient = 3
 // owns the client's bucket; and everybody when the client was left without an answer before, or has been
 // trying for some seconds. Nodes that do not hear what comes this way are not waited for.
 func (c *chooser) ahead() []storage.NodeID {
-	if c.d.Private {
+	if c.d.Private || c.self.Waited {
 		return nil
 	}
 	bucket := c.d.Key.Bucket()
@@ -38,6 +38,12 @@ func (c *chooser) ahead() []storage.NodeID {
 	return slices.DeleteFunc(order, func(id storage.NodeID) bool {
 		return c.self.Ears.Deaf(c.d.Path, id)
 	})
+}
+
+// waits says whether others should answer before this node, and notes who.
+func (c *chooser) waits() bool {
+	c.d.Ahead = c.ahead()
+	return len(c.d.Ahead) > 0
 }
 
 // chosen returns the node whose own address the client named as its server, if that node still serves.
