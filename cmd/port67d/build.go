@@ -53,8 +53,9 @@ func build(s nodeSettings, log *slog.Logger) (n *node, err error) {
 		return nil, err
 	}
 	n.agreement.Node, err = cluster.Open(cluster.Options{
-		Dir: s.Data, Node: info(s, n.listener.Addresses()), Logger: log, AllowSlowDisk: s.AllowSlowDisk,
-		OnHandled: func(from storage.NodeID, h cluster.Handled) { n.spine.HandledBy(from, exchange(h)) },
+		Dir: s.Data, Node: info(s, n.listener.Addresses()), Logger: log, Observer: n.counts,
+		AllowSlowDisk: s.AllowSlowDisk,
+		OnHandled:     func(from storage.NodeID, h cluster.Handled) { n.spine.HandledBy(from, exchange(h)) },
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -13,7 +14,7 @@ func (l *Lab) Ctl(ctx context.Context, i int, args ...string) (string, error) {
 	n := l.Node(i)
 	argv := append([]string{"--socket", n.Socket()}, args...)
 	out, err := n.Command(ctx, l.opts.Ctl, argv...).Output()
-	if exit, ok := err.(*exec.ExitError); ok {
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return string(out), &CtlError{Node: n.Name, Args: args, Code: exit.ExitCode(), Text: string(exit.Stderr)}
 	}
 	return string(out), err
@@ -84,7 +85,7 @@ func parseStatus(b []byte) (Status, error) {
 func (l *Lab) Leader(ctx context.Context) (int, error) {
 	leader := 0
 	err := Poll(ctx, "a leader", 20*time.Second, func(ctx context.Context) error {
-		var last error = fmt.Errorf("no node runs")
+		last := errors.New("no node runs")
 		for _, n := range l.nodes {
 			if !n.Running() {
 				continue
@@ -118,7 +119,7 @@ func (l *Lab) Follower(ctx context.Context) (int, error) {
 			return n.Index, nil
 		}
 	}
-	return 0, fmt.Errorf("no running follower")
+	return 0, errors.New("no running follower")
 }
 
 // WaitServing waits until node i says on /readyz that it serves.
