@@ -43,8 +43,8 @@ type Stranded struct {
 }
 
 // Diff says what it would mean to put updated in the place of old. Both are valid; old may be nil. leases are
-// those to judge: the caller leaves out the ones whose booking has passed. A lease is told only if it could be
-// kept under old.
+// those to judge: the caller leaves out the ones whose booking has passed. A lease is told only if it could
+// be kept under old.
 func Diff(old, updated *Config, leases iter.Seq[lease.Lease]) Changes {
 	if old == nil {
 		old = new(Config)

@@ -57,8 +57,8 @@ var reference string
 // Reference returns an example with every key, its default, unit and source.
 func Reference() string { return reference }
 
-// Decode reads a configuration. name is the file's name for the problems. It returns nil and what is wrong, or
-// a Config that Validate has nothing to say about.
+// Decode reads a configuration. name is the file's name for the problems. It returns nil and what is wrong,
+// or a Config that Validate has nothing to say about.
 func Decode(name string, src []byte) (*config.Config, []Problem) {
 	d := &decoder{name: name, at: make(map[string]position), config: new(config.Config)}
 	root, ok := d.parse(src)

@@ -234,7 +234,7 @@ func flow[T any](items []T, format func(T) string) string {
 // quote returns s as a YAML scalar: as it is where nobody could take it for something else, else in double
 // quotes.
 func quote(s string) string {
-	plain := s != "" && !strings.EqualFold(s, "null") && s[0] != '-' && s[0] != '.' && strings.TrimRight(s, ".") == s
+	plain := s != "" && !strings.EqualFold(s, "null") && s[0] != '-' && s[0] != '.' && s[len(s)-1] != '.'
 	for _, r := range s {
 		letter := r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
 		if !letter && !strings.ContainsRune("-._/ ", r) {

@@ -115,7 +115,8 @@ func (d *decoder) text(path string, n ast.Node) (string, bool) {
 	return s, ok
 }
 
-// scalarText returns the text of a scalar: numbers and words as they stand in the file, not as YAML reads them.
+// scalarText returns the text of a scalar: numbers and words as they stand in the file, not as YAML reads
+// them.
 func scalarText(n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
