@@ -252,4 +252,8 @@ func (s *scene) Send4(_ context.Context, payload []byte, to dhcp4.Dest) error {
 }
 
 // Ended implements Observer.
+func (s *scene) Ignored(int) {}
+
+func (s *scene) Omitted(int) {}
+
 func (s *scene) Ended(_ dhcp4.MessageType, o Outcome, _ time.Duration) { s.ended = o }

@@ -30,6 +30,9 @@ func (s *Server) Serve4(ctx context.Context, in Datagram) Outcome {
 	if err != nil {
 		return s.ended(&query, in, began, Malformed, err)
 	}
+	if query.Broken > 0 {
+		s.observer.Ignored(query.Broken)
+	}
 	o, err := s.exchange4(ctx, &query, in)
 	return s.ended(&query, in, began, o, err)
 }
@@ -150,6 +153,7 @@ func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, resu
 	}
 	payload, dropped := wire4.Encode(m, nil)
 	if len(dropped) > 0 {
+		s.observer.Omitted(len(dropped))
 		s.log.Debug("reply too small for all options", "client", d.Key.String(), "dropped", dropped, "max",
 			m.MaxSize)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +26,8 @@ type site struct {
 	state   *storage.State
 	index   uint64
 	replies map[uint32][]byte
+
+	ignored, omitted atomic.Int64
 }
 
 func newSite(tb testing.TB) (*site, *Server) {
@@ -73,6 +77,8 @@ func (s *site) Upper() (lease.Instant, bool)                         { return le
 func (s *site) InTouch() bool                                        { return true }
 func (s *site) Handled(Exchange)                                     {}
 func (s *site) Ended(dhcp4.MessageType, Outcome, time.Duration)      {}
+func (s *site) Ignored(options int)                                  { s.ignored.Add(int64(options)) }
+func (s *site) Omitted(options int)                                  { s.omitted.Add(int64(options)) }
 func (s *site) Now() time.Time                                       { return time.Unix(1_000_000, 0) }
 func (s *site) Wait(context.Context, time.Duration, <-chan struct{}) {}
 
@@ -129,6 +135,20 @@ func TestServe4_P1_ManyClientsAtOnce(t *testing.T) {
 			t.Errorf("%v was given to clients %d and %d", a, other, i)
 		}
 		holder[a] = i
+	}
+}
+
+func TestServe4_V4_016_MalformedOptionsAreCounted(t *testing.T) {
+	s, server := newSite(t)
+	payload, in := parseScript(t, strings.Fields("DISCOVER xid=9"))
+	end := bytes.LastIndexByte(payload, 255)
+	payload = append(payload[:end:end], 57, 1, 9, 12, 40, 'a') // V4-015: the last is cut off.
+	server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in, Heard: s.Now()})
+	if kind, _ := s.reply(9); kind != dhcp4.OfferMsg {
+		t.Error("no OFFER: what is well-formed should be served")
+	}
+	if got := s.ignored.Load(); got != 2 {
+		t.Errorf("ignored options = %d, want 2", got)
 	}
 }
 

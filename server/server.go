@@ -66,9 +66,13 @@ type Sender4 interface {
 	Send4(ctx context.Context, payload []byte, to dhcp4.Dest) error
 }
 
-// Observer is told how every exchange ended. It must not block.
+// Observer is told how every exchange ended, and what was left out on the way. It must not block.
 type Observer interface {
 	Ended(kind dhcp4.MessageType, o Outcome, took time.Duration)
+	// Ignored counts options of a message that were malformed or cut off (V4-015, V4-016).
+	Ignored(options int)
+	// Omitted counts options of a reply that found no room in it (V4-037).
+	Omitted(options int)
 }
 
 // Exchange names one message of one client: retransmissions of it have the same name.

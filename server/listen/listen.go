@@ -206,6 +206,8 @@ func (l *Listener) watchLinks(ctx context.Context) {
 type nobody struct{}
 
 func (nobody) Ended(dhcp4.MessageType, server.Outcome, time.Duration) {}
+func (nobody) Ignored(int)                                            {}
+func (nobody) Omitted(int)                                            {}
 func (nobody) Dropped(string)                                         {}
 func (nobody) Overflowed(uint32)                                      {}
 

@@ -18,8 +18,8 @@ func TestDocument_IsTheTruth(t *testing.T) {
 	}
 	var b strings.Builder
 	b.WriteString("# Metrics\n\n" +
-		"What a node shows to Prometheus at `/metrics` if `metrics.listen` is set, beside the usual `go_*`\n" +
-		"and `process_*`. This page is generated from `server/metrics`; the outcomes are those of\n" +
+		"What a node shows to Prometheus at `/metrics` if `metrics.listen` is set, beside the usual\n" +
+		"`go_*` and `process_*`. This page is generated from `server/metrics`; the outcomes are those of\n" +
 		"[outcomes.md](outcomes.md).\n\n" +
 		"`/healthz` answers 200 while the process need not be restarted, `/readyz` while the node serves\n" +
 		"clients; else both answer 503 and why.\n\n" +

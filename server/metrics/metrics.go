@@ -45,6 +45,8 @@ type Metrics struct {
 	unallocated *prometheus.CounterVec
 	dropped     *prometheus.CounterVec
 	overflows   prometheus.Counter
+	ignored     prometheus.Counter
+	omitted     prometheus.Counter
 
 	commitSeconds prometheus.Histogram
 	batchCommands prometheus.Histogram
@@ -76,8 +78,16 @@ func New(o Options) *Metrics {
 		Namespace: namespace, Name: "socket_overflows_total",
 		Help: "Datagrams that the kernel threw away because the socket's buffer was full.",
 	})
+	m.ignored = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: namespace, Name: "options_ignored_total",
+		Help: "Options of messages that were malformed or cut off; the rest of the message was served.",
+	})
+	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: namespace, Name: "options_omitted_total",
+		Help: "Options of replies that did not fit into what the client takes.",
+	})
 	m.newRaft()
-	m.registry.MustRegister(m.packets, m.seconds, m.unallocated, m.dropped, m.overflows,
+	m.registry.MustRegister(m.packets, m.seconds, m.unallocated, m.dropped, m.overflows, m.ignored, m.omitted,
 		m.commitSeconds, m.batchCommands, m.fsyncSeconds, m.leaderChanges,
 		newCollector(o.Reader, o.Stats), buildInfo(o.Version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -163,6 +173,12 @@ func withoutAddress(o server.Outcome) bool {
 	}
 	return false
 }
+
+// Ignored counts malformed options of a message (server.Observer).
+func (m *Metrics) Ignored(options int) { m.ignored.Add(float64(options)) }
+
+// Omitted counts options that found no room in a reply (server.Observer).
+func (m *Metrics) Omitted(options int) { m.omitted.Add(float64(options)) }
 
 // Dropped counts a datagram that the listener dropped; reason is one of its constants.
 func (m *Metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc() }

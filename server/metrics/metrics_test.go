@@ -84,6 +84,8 @@ func TestMetrics_Values(t *testing.T) {
 	m.Ended(dhcp4.Request, server.Overloaded, 0)
 	m.Overflowed(3)
 	m.Overflowed(4)
+	m.Ignored(2)
+	m.Omitted(5)
 	got := scrape(t, m)
 	for _, line := range []string{
 		`port67_packets_total{outcome="offered",type="discover"} 2`,
@@ -95,6 +97,8 @@ func TestMetrics_Values(t *testing.T) {
 		`port67_allocation_failures_total{reason="exhausted"} 1`,
 		`port67_allocation_failures_total{reason="overloaded"} 1`,
 		`port67_socket_overflows_total 7`,
+		`port67_options_ignored_total 2`,
+		`port67_options_omitted_total 5`,
 		`port67_raft_term 7`,
 		`port67_raft_leader 1`,
 		`port67_raft_losses_bearable -1`,

@@ -273,8 +273,8 @@ func TestParse_KeepsNoReference(t *testing.T) {
 	}
 }
 
-// TestParse_FewAllocations holds the hot path to one copy of the names and values, one list of options, and one
-// more that the race detector costs.
+// TestParse_FewAllocations holds the hot path to one copy of the names and values, one list of options, and
+// one more that the race detector costs.
 func TestParse_FewAllocations(t *testing.T) {
 	in := request(53, 1, 1, 12, 3, 'a', 'b', 'c', 55, 4, 1, 3, 6, 15, 61, 7, 1, 2, 0, 0, 0, 0, 1,
 		50, 4, 10, 67, 0, 9, 255)
