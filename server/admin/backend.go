@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -58,7 +59,7 @@ func (b backend) propose(ctx context.Context, subject string, c storage.Command)
 	if r.Refusal != storage.Granted {
 		return r, errRefusal(subject, r)
 	}
-	b.noteChange(ctx, subject, fmt.Sprintf("%T", c))
+	b.noteChange(ctx, subject, strings.TrimPrefix(fmt.Sprintf("%T", c), "storage."))
 	return r, nil
 }
 
