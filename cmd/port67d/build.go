@@ -36,13 +36,17 @@ type node struct {
 // build makes a node from bottom to top: the sockets for clients first, because that they are taken is the most
 // common mistake and nothing has happened then; the agreement on the data folder; the server between the two;
 // and what operators see. Nothing runs yet: what is built here calls back only once it runs.
-func build(s nodeSettings, log *slog.Logger) (n *node, err error) {
-	n = &node{settings: s, log: log}
-	defer func() {
-		if err != nil {
-			n.close()
-		}
-	}()
+func build(s nodeSettings, log *slog.Logger) (*node, error) {
+	n := &node{settings: s, log: log}
+	if err := n.open(); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *node) open() (err error) {
+	s, log := n.settings, n.log
 	n.counts = metrics.New(metrics.Options{
 		Version: version(), Reader: n, Stats: func() metrics.Stats { return n.agreement.stats() }, Alive: n.alive, Ready: n.ready,
 	})
@@ -50,7 +54,7 @@ func build(s nodeSettings, log *slog.Logger) (n *node, err error) {
 		Interfaces: s.Interfaces, Serve: n.serve4, Log: log, Observer: n.counts,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	n.agreement.Node, err = cluster.Open(cluster.Options{
 		Dir: s.Data, Node: info(s, n.listener.Addresses()), Logger: log, Observer: n.counts,
@@ -58,7 +62,7 @@ func build(s nodeSettings, log *slog.Logger) (n *node, err error) {
 		OnHandled:     func(from storage.NodeID, h cluster.Handled) { n.spine.HandledBy(from, exchange(h)) },
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	n.spine = server.New(server.Options{
 		Self: n.agreement.Self(), Reader: n.agreement, Proposer: n.agreement, Timekeeper: n.agreement,
@@ -69,17 +73,17 @@ func build(s nodeSettings, log *slog.Logger) (n *node, err error) {
 		Identity: n.agreement.identity, Log: log,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.MetricsListen == "" {
-		return n, nil
+		return nil
 	}
 	n.pages, err = net.Listen("tcp", s.MetricsListen)
 	if err != nil {
-		return nil, fmt.Errorf("metrics listen %s: %w: choose another address or stop who uses it (ss -ltnp)",
+		return fmt.Errorf("metrics listen %s: %w: choose another address or stop who uses it (ss -ltnp)",
 			s.MetricsListen, err)
 	}
-	return n, nil
+	return nil
 }
 
 // info is what the node says of itself to the others.
