@@ -374,3 +374,46 @@ func TestSnapshot_SameOctets(t *testing.T) {
 		t.Error("the header changed")
 	}
 }
+
+// TestApply_JumpOfTheClock_P9: when more is due than one command lets go of, a batch, its commands one by one and a
+// restored state still agree, and what is free is found.
+func TestApply_JumpOfTheClock_P9_P14(t *testing.T) {
+	jumped := func() *world {
+		w := newWorld(t, office(func(c *config.Config) {
+			c.Subnets[0].Prefix = netip.MustParsePrefix("10.67.0.0/16")
+			c.Subnets[0].Pools[0].Range = span("10.67.0.10", "10.67.79.255")
+		}))
+		for a := addr("10.67.0.10"); a != addr("10.67.80.0"); a = a.Next() {
+			w.s.leases.Put(lease.Lease{
+				Addr: a, Client: lease.Key(a.String()), Status: lease.Bound, Booked: w.s.clock + 10, Reusable: w.s.clock + 20,
+			})
+		}
+		return w
+	}
+	const wide = "10.67.0.0/16"
+	var batch []Command
+	for n := range byte(3) {
+		batch = append(batch, Bind{Client: client(n), Link: wide, Mode: Selecting})
+	}
+	one, broken, all := jumped(), jumped(), jumped()
+	at := one.s.clock + 1000
+	for _, c := range batch {
+		one.n, broken.n = one.n+1, broken.n+1
+		one.s.Apply(one.n, Entry{At: at, Commands: []Command{c}})
+		broken.s.Apply(broken.n, Entry{At: at, Commands: []Command{c}})
+		broken = broken.restored()
+	}
+	all.n++
+	results := all.s.Apply(all.n, Entry{At: at, Commands: batch})
+	for i, r := range results {
+		if r.Refusal != Granted {
+			t.Errorf("command %d: refusal %d: %s", i, r.Refusal, r.Detail)
+		}
+	}
+	if due, ok := all.view().NextDue(); !ok || due > at {
+		t.Fatalf("next due at %d, %t: nothing was left behind, the test is too tame", due, ok)
+	}
+	if one.s.Digest() != all.s.Digest() || one.s.Digest() != broken.s.Digest() {
+		t.Error("three digests")
+	}
+}
