@@ -7,18 +7,19 @@ import (
 // clockMax is where the clock stops: far beyond every real moment, and far enough below Never for sums.
 const clockMax lease.Instant = 1 << 60
 
-// letGoMax is how many addresses one command lets go of at most: a jump of the clock must not stall the log.
+// letGoMax is how many addresses one command lets go of at most: a jump of the clock must not stall the
+// log.
 const letGoMax = 4096
 
-// Apply carries out one committed entry and says what came of each of its commands. It is the only way in which
-// a State changes, and the only place where an address is given away.
+// Apply carries out one committed entry and says what came of each of its commands. It is the only way in
+// which a State changes, and the only place where an address is given away.
 //
-// All nodes call Apply with the same entries in the same order and end in the same State: the outcome depends on
-// s, index and e alone (see Digest). The clock follows e.At and never goes back.
+// All nodes call Apply with the same entries in the same order and end in the same State: the outcome
+// depends on s, index and e alone (see Digest). The clock follows e.At and never goes back.
 //
-// A command that cannot be carried out is not an error: it yields a Result with a Refusal and leaves everything
-// as it was. An entry whose index is not above the last one is a replay: it changes nothing, and its commands
-// are refused as Internal.
+// A command that cannot be carried out is not an error: it yields a Result with a Refusal and leaves
+// everything as it was. An entry whose index is not above the last one is a replay: it changes nothing, and
+// its commands are refused as Internal.
 func (s *State) Apply(index uint64, e Entry) []Result {
 	results := make([]Result, len(e.Commands))
 	if index <= s.index {

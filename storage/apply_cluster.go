@@ -9,11 +9,12 @@ import (
 	"port67/storage/lease"
 )
 
-// Level is the highest feature level that this software can read. An entry kind is written only when every member
-// can read it (safety: a version fence).
+// Level is the highest feature level that this software can read. An entry kind is written only when every
+// member can read it (safety: a version fence).
 const Level uint32 = 1
 
-// MinLevel returns the feature level that a member needs to read c; the highest number for a kind unknown here.
+// MinLevel returns the feature level that a member needs to read c; the highest number for a kind unknown
+// here.
 func MinLevel(c Command) uint32 {
 	switch c.(type) {
 	case Offer, Bind, Extend, Release, Decline, Tick, SetConfig, DeleteLease, ReleaseLease, ClearDeclined,
@@ -48,7 +49,8 @@ func (s *State) putNode(n Node) Result {
 	case known && s.nodes[i].Removed:
 		return refuse(NoSuchNode, "the node was removed; it joins again under a new ID, with an empty data folder")
 	case n.Level < s.level:
-		return refuse(WrongLevel, fmt.Sprintf("the node reads feature level %d, the cluster is at %d", n.Level, s.level))
+		return refuse(WrongLevel, fmt.Sprintf("the node reads feature level %d, the cluster is at %d",
+			n.Level, s.level))
 	}
 	n.Addresses = slices.Clone(n.Addresses)
 	if known {
@@ -61,7 +63,8 @@ func (s *State) putNode(n Node) Result {
 	return Result{}
 }
 
-// removeNode ends a membership. The record stays: its certificate is refused and its identifiers are ours for ever.
+// removeNode ends a membership. The record stays: its certificate is refused and its identifiers are ours
+// for ever.
 func (s *State) removeNode(id NodeID) Result {
 	i, known := s.findNode(id)
 	if !known {

@@ -8,15 +8,17 @@ import (
 	"port67/storage/lease"
 )
 
-// What is honoured of DHCPDECLINE within declineWindow, so that a rogue host that answers every ARP cannot empty a
-// pool (V4-175): so many of one client, one address in so many of a pool but at least one, and so many in all.
+// What is honoured of DHCPDECLINE within declineWindow, so that a rogue host that answers every ARP cannot
+// empty a pool (V4-175): so many of one client, one address in so many of a pool but at least one, and so
+// many in all.
 const (
 	declinesPerClient = 3
 	poolPerDecline    = 100
 	declinesMax       = 4096
 )
 
-// decline takes an address out of service because its holder found it in use (RFC 2131 §4.3.3). Its booking stays.
+// decline takes an address out of service because its holder found it in use (RFC 2131 §4.3.3). Its booking
+// stays.
 func (s *State) decline(c Decline) Result {
 	if c.Key == "" || len(c.Key) > keyLenMax || !c.Addr.Is4() || s.config == nil {
 		return refuse(NotHolder, "the address is not the client's")

@@ -9,8 +9,8 @@ import (
 // OfferHold is for how long an address on offer is kept for its client.
 const OfferHold lease.Seconds = 120
 
-// The longest fields of a client that a command may carry: a hardware address fills its field (RFC 2131 §2), an
-// identifier one option, option 82 a few concatenated ones (RFC 3396).
+// The longest fields of a client that a command may carry: a hardware address fills its field
+// (RFC 2131 §2), an identifier one option, option 82 a few concatenated ones (RFC 3396).
 const (
 	keyLenMax       = 1 + 255
 	chaddrLenMax    = 16
@@ -29,8 +29,8 @@ func checkClient(c *Client) (Result, bool) {
 	return Result{}, true
 }
 
-// offer holds an address for a client: its own, its reserved one, the one the answering node wished for, the one
-// the client asks for, or any that is free.
+// offer holds an address for a client: its own, its reserved one, the one the answering node wished for,
+// the one the client asks for, or any that is free.
 func (s *State) offer(c Offer) Result {
 	if r, ok := checkClient(&c.Client); !ok {
 		return r
@@ -52,8 +52,8 @@ func (s *State) offer(c Offer) Result {
 	return r
 }
 
-// hold keeps an address for its client for OfferHold and lowers no booking of it. A lease that the client has or had
-// stays as it is.
+// hold keeps an address for its client for OfferHold and lowers no booking of it. A lease that the client
+// has or had stays as it is.
 func (s *State) hold(b *bid, c *Client) lease.Lease {
 	until := s.clock.Add(OfferHold)
 	l, has := s.leases.Get(b.addr)
@@ -73,8 +73,8 @@ func (s *State) hold(b *bid, c *Client) lease.Lease {
 	return l
 }
 
-// release marks a lease as given back by its holder (RFC 2131 §4.3.4). It lowers no booking: it may be late,
-// repeated or forged.
+// release marks a lease as given back by its holder (RFC 2131 §4.3.4). It lowers no booking: it may be
+// late, repeated or forged.
 func (s *State) release(c Release) Result {
 	l, ok := s.leases.Get(c.Addr)
 	if !ok || c.Key == "" || !s.heldBy(&l, c.Key) {
@@ -120,8 +120,8 @@ func (s *State) releaseLease(c ReleaseLease) Result {
 	return s.giveBack(l)
 }
 
-// deleteLease forgets a lease. With force the operator vouches that nobody uses the address: the only way in which a
-// booking is lowered.
+// deleteLease forgets a lease. With force the operator vouches that nobody uses the address: the only way
+// in which a booking is lowered.
 func (s *State) deleteLease(c DeleteLease) Result {
 	l, ok := s.leases.Get(c.Addr)
 	switch {

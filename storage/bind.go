@@ -7,11 +7,12 @@ import (
 	"port67/storage/lease"
 )
 
-// addressesPerClient is how many addresses of one link one client may hold at a time: it changed its mind, or it
-// is two devices with one identifier. None of them is freed early (safety before thrift).
+// addressesPerClient is how many addresses of one link one client may hold at a time: it changed its mind,
+// or it is two devices with one identifier. None of them is freed early (safety before thrift).
 const addressesPerClient = 3
 
-// promiseMin is the shortest lease time that is worth telling to a client whose booking is not raised any more.
+// promiseMin is the shortest lease time that is worth telling to a client whose booking is not raised any
+// more.
 const promiseMin lease.Seconds = 60
 
 // bid is a client's REQUEST for an address.
@@ -29,8 +30,8 @@ type bid struct {
 	other bool // addr is reserved to another client
 }
 
-// bind books an address for a client (RFC 2131 §4.3.2). A compare-and-set on the address: whoever asks, and how
-// often, an address that somebody else may still use is not given away.
+// bind books an address for a client (RFC 2131 §4.3.2). A compare-and-set on the address: whoever asks, and
+// how often, an address that somebody else may still use is not given away.
 func (s *State) bind(c Bind) Result {
 	if r, ok := checkClient(&c.Client); !ok {
 		return r
@@ -80,8 +81,8 @@ func (s *State) linkOf(name string, a netip.Addr) (*config.Link, bool) {
 	return sub.Link, true
 }
 
-// offLink answers a client that asks for an address of another link. If the address is on no link any more, its
-// holder is not told so before others may have it (P13).
+// offLink answers a client that asks for an address of another link. If the address is on no link any more,
+// its holder is not told so before others may have it (P13).
 func (s *State) offLink(b *bid) Result {
 	if _, ok := s.config.SubnetOf(b.addr); !ok {
 		l, has := s.leases.Get(b.addr)
@@ -236,8 +237,8 @@ func (s *State) dropOffers(b *bid) {
 	}
 }
 
-// forgetHold ends a hold or a quarantine. What the address was booked for before stays; an address that was never
-// booked has nothing to be remembered for.
+// forgetHold ends a hold or a quarantine. What the address was booked for before stays; an address that was
+// never booked has nothing to be remembered for.
 func (s *State) forgetHold(l lease.Lease) {
 	if l.Booked == 0 && l.Reusable == 0 {
 		s.leases.Delete(l.Addr)

@@ -155,8 +155,8 @@ func TestBind_ByModeAndWhatWasBefore(t *testing.T) {
 	}
 }
 
-// TestBind_P5_ReservationMoves: the old holder is told what is left and its booking is raised no more; the new owner
-// has the address at R and a dynamic one until then.
+// TestBind_P5_ReservationMoves: the old holder is told what is left and its booking is raised no more; the
+// new owner has the address at R and a dynamic one until then.
 func TestBind_P5_ReservationMoves_V4_079(t *testing.T) {
 	const a = "10.67.0.12"
 	w := newWorld(t, office())
@@ -210,7 +210,8 @@ func TestBind_P3_NothingLowersABooking(t *testing.T) {
 	w.must(selecting(4, a))
 }
 
-// TestBind_ToldIsBooked: the lease time told never exceeds what is booked; infinite is told only where B is.
+// TestBind_ToldIsBooked: the lease time told never exceeds what is booked; infinite is told only where B
+// is.
 func TestBind_ToldIsBooked_V4_072_V4_074_V4_075(t *testing.T) {
 	infinite := lease.Infinite
 	forever := func(c *config.Config) { c.Lease.Max = &infinite }
@@ -256,7 +257,8 @@ func TestBind_V4_124_P12_NamesNoAddress(t *testing.T) {
 	w.must(Bind{Client: client(1), Link: link, Mode: Selecting})
 }
 
-// TestBind_V4_131_OtherOffersAreDropped: its other offer is free at once, its other lease is not, and three are enough.
+// TestBind_V4_131_OtherOffersAreDropped: its other offer is free at once, its other lease is not, and three
+// are enough.
 func TestBind_V4_131_ManyAddressesOfOneClient(t *testing.T) {
 	w := newWorld(t, office())
 	w.must(Offer{Client: client(1), Link: link, Wish: addr("10.67.0.10")})
@@ -269,7 +271,8 @@ func TestBind_V4_131_ManyAddressesOfOneClient(t *testing.T) {
 	w.must(selecting(1, "10.67.0.12"))
 }
 
-// TestBind_TwoIdentifiersOfOneReservationAreOneClient: PXE by hardware address, then the system by identifier.
+// TestBind_TwoIdentifiersOfOneReservationAreOneClient: PXE by hardware address, then the system by
+// identifier.
 func TestBind_TwoIdentifiersOfOneReservationAreOneClient_P12(t *testing.T) {
 	w := newWorld(t, office(printer("10.67.0.100")))
 	byHardware, byID := client(1), client(1)

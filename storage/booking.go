@@ -7,8 +7,8 @@ import (
 	"port67/storage/lease"
 )
 
-// raise books l for span now: B = max(B, T + k·L), R = max(R, B + grace). It never lowers either. pool is nil for a
-// reserved address.
+// raise books l for span now: B = max(B, T + k·L), R = max(R, B + grace). It never lowers either. pool is
+// nil for a reserved address.
 func (s *State) raise(l *lease.Lease, span lease.Seconds, pool *config.CompiledPool) {
 	if span == lease.Infinite {
 		l.Booked, l.Reusable = lease.Never, lease.Never
@@ -18,14 +18,18 @@ func (s *State) raise(l *lease.Lease, span lease.Seconds, pool *config.CompiledP
 	l.Reusable = max(l.Reusable, rest(l.Booked, s.clock, &s.config.Booking))
 }
 
-// rest returns the moment at which an address booked from now until booked may be given to another client: after a
-// fixed grace, the allowance for paused machines, and a share of the span for clocks that run wrong.
+// rest returns the moment at which an address booked from now until booked may be given to another client:
+// after a fixed grace, the allowance for paused machines, and a share of the span for clocks that run
+// wrong.
 //
-// GracePermille is the greatest sum e of the rate errors of a client's clock and ours, shared alike. The client
-// stops after L(1+e/2) at the latest, another gets the address after (L+G)(1−e/2) at the earliest; so the share
-// must be L·e/(1−e/2), which is a little more than L·e. It is rounded up.
+// GracePermille is the greatest sum e of the rate errors of a client's clock and ours, shared alike. The
+// client stops after L(1+e/2) at the latest, another gets the address after (L+G)(1−e/2) at the earliest;
+// so the share must be L·e/(1−e/2), which is a little more than L·e. It is rounded up.
 func rest(booked, now lease.Instant, b *config.Booking) lease.Instant {
-	if booked == lease.Never || b.Grace == lease.Infinite || b.Pause == lease.Infinite || b.GracePermille >= 2000 {
+	if booked == lease.Never || b.Grace == lease.Infinite || b.Pause == lease.Infinite {
+		return lease.Never
+	}
+	if b.GracePermille >= 2000 { // No share would be enough.
 		return lease.Never
 	}
 	span, e := uint64(booked-now), uint64(b.GracePermille)
@@ -37,7 +41,8 @@ func rest(booked, now lease.Instant, b *config.Booking) lease.Instant {
 	return booked + grace
 }
 
-// The use of a pool at which the booking factor begins to fall, and at which it has fallen to 1; in thousandths.
+// The use of a pool at which the booking factor begins to fall, and at which it has fallen to 1; in
+// thousandths.
 const (
 	factorFalls  = 600
 	factorFallen = 850
@@ -47,8 +52,9 @@ const (
 // rangesCounted is up to how many ranges of a pool are counted one by one.
 const rangesCounted = 256
 
-// factor returns k in percent: the configured one while less than 60 % of the pool is in use, 1 from 85 % on, and a
-// straight line between. A reserved address is nobody else's to want, so that it gets the full factor.
+// factor returns k in percent: the configured one while less than 60 % of the pool is in use, 1 from 85 %
+// on, and a straight line between. A reserved address is nobody else's to want, so that it gets the full
+// factor.
 func (s *State) factor(pool *config.CompiledPool) uint64 {
 	full := max(uint64(s.config.Booking.FactorPercent), factorOne)
 	if pool == nil || pool.Size() == 0 || full == factorOne {
@@ -64,8 +70,8 @@ func (s *State) factor(pool *config.CompiledPool) uint64 {
 	return full - (full-factorOne)*(use-factorFalls)/(factorFallen-factorFalls)
 }
 
-// held returns how many addresses of a pool cannot be given to another client. In a pool that is cut into very
-// many ranges, reserved addresses count as well: then the factor falls sooner, which is safe.
+// held returns how many addresses of a pool cannot be given to another client. In a pool that is cut into
+// very many ranges, reserved addresses count as well: then the factor falls sooner, which is safe.
 func (s *State) held(pool *config.CompiledPool) uint64 {
 	if len(pool.Ranges) > rangesCounted {
 		return s.leases.Held(lease.Range(pool.Range))
@@ -77,8 +83,8 @@ func (s *State) held(pool *config.CompiledPool) uint64 {
 	return n
 }
 
-// extend raises the booking of a renewal that was answered within it. Whoever answered has told the client no more
-// than was booked; so a refusal harms nobody.
+// extend raises the booking of a renewal that was answered within it. Whoever answered has told the client
+// no more than was booked; so a refusal harms nobody.
 func (s *State) extend(c Extend) Result {
 	if len(c.RelayInfo) > relayInfoLenMax {
 		return refuse(Internal, "extend: relay information too long")
@@ -115,8 +121,8 @@ func (s *State) extend(c Extend) Result {
 	return Result{Lease: l, Told: l.Told, Known: true}
 }
 
-// renewer returns the claim of the client with Key k that renews l. Its hardware address is known only if it is the
-// one that bound it.
+// renewer returns the claim of the client with Key k that renews l. Its hardware address is known only if
+// it is the one that bound it.
 func (s *State) renewer(l *lease.Lease, k lease.Key, classes []string, sub *config.CompiledSubnet) claim {
 	c := Client{Key: k, Classes: classes}
 	if l.Client == k {

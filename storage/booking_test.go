@@ -63,8 +63,8 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// TestRest_CoversClockError_P1: with clocks that err by 0.5 % each way, the next client comes after the last has
-// stopped, for every span and without the help of what is fixed in the grace.
+// TestRest_CoversClockError_P1: with clocks that err by 0.5 % each way, the next client comes after the
+// last has stopped, for every span and without the help of what is fixed in the grace.
 func TestRest_CoversClockError_P1(t *testing.T) {
 	b := &config.Booking{GracePermille: 10}
 	for _, span := range []lease.Instant{1, 60, 199, 200, 300, 3600, 86400, 604800, 31536000, 4294967294} {
@@ -211,7 +211,8 @@ func TestSuitable_Rungs(t *testing.T) {
 	}
 }
 
-// TestSuitable_OwnBucketsAndHolds_HA_013: free addresses come from the node's own buckets, and not those it holds.
+// TestSuitable_OwnBucketsAndHolds_HA_013: free addresses come from the node's own buckets, and not those it
+// holds.
 func TestSuitable_OwnBucketsAndHolds_HA_013(t *testing.T) {
 	w := newWorld(t, office())
 	var own lease.BucketSet

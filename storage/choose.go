@@ -32,10 +32,11 @@ func (s *State) link(name string) (*config.Link, bool) {
 	return s.config.Link(name)
 }
 
-// choose picks the address that the client should have, by the rungs of RFC 2131 §4.3.1 with the administrator's
-// promise in front (V4-100 … V4-104): reserved, held, held before, one of wishes, free in the buckets owned (nil:
-// in any). taken is asked about wishes and free addresses; it may be nil.
-func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(netip.Addr) bool) (netip.Addr, bool) {
+// choose picks the address that the client should have, by the rungs of RFC 2131 §4.3.1 with the
+// administrator's promise in front (V4-100 … V4-104): reserved, held, held before, one of wishes, free in
+// the buckets owned (nil: in any). taken is asked about wishes and free addresses; it may be nil.
+func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(netip.Addr) bool,
+) (netip.Addr, bool) {
 	if a, ok := c.promised(netip.Addr{}); ok {
 		return a, true
 	}
@@ -74,8 +75,8 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(n
 	return netip.Addr{}, false
 }
 
-// own returns the address of the link that the client has or had and may still have: bound before on offer before
-// past, and of these the one it spoke of last.
+// own returns the address of the link that the client has or had and may still have: bound before on offer
+// before past, and of these the one it spoke of last.
 func (c *claim) own() (netip.Addr, bool) {
 	var candidates []lease.Lease
 	for _, l := range c.held() {

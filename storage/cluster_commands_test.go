@@ -131,7 +131,8 @@ func everyKind() []Command {
 	}
 }
 
-// TestApply_ImpossibleCommands_D9: nothing that can be written down makes Apply panic, before or after founding.
+// TestApply_ImpossibleCommands_D9: nothing that can be written down makes Apply panic, before or after
+// founding.
 func TestApply_ImpossibleCommands_D9(t *testing.T) {
 	for _, w := range []*world{{t: t, s: New()}, newWorld(t, nil), newWorld(t, office())} {
 		for _, c := range append(everyKind(), nil) {

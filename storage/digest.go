@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// Digest returns a digest of s: equal on all nodes that applied the same prefix of the log. It covers all that can
-// have a say in what Apply does later; the index, which has none, is left out, so that commands in one entry and
-// in several leave the same digest. It costs the same however many leases there are.
+// Digest returns a digest of s: equal on all nodes that applied the same prefix of the log. It covers all
+// that can have a say in what Apply does later; the index, which has none, is left out, so that commands in
+// one entry and in several leave the same digest. It costs the same however many leases there are.
 func (s *State) Digest() [32]byte {
 	if !s.settled.valid {
 		s.settled = cache{valid: true, digest: sha256.Sum256(s.appendSettled(nil))}
@@ -42,8 +42,8 @@ func (c *cache) changed() { c.valid = false }
 // witnessed is for how many entries a node remembers its digests.
 const witnessed = 8192
 
-// witness is a node's memory of its own digests, and of where another's differed. It is an observation, no part of
-// the state: neither in snapshots nor in the digest.
+// witness is a node's memory of its own digests, and of where another's differed. It is an observation, no
+// part of the state: neither in snapshots nor in the digest.
 type witness struct {
 	ring   []observation
 	parted bool
@@ -74,7 +74,8 @@ func (w *witness) at(index uint64) ([32]byte, bool) {
 	return o.digest, o.index == index
 }
 
-// compare notes whether the leader's digest after an entry is ours. An entry that is not remembered says nothing.
+// compare notes whether the leader's digest after an entry is ours. An entry that is not remembered says
+// nothing.
 func (w *witness) compare(index uint64, theirs [32]byte) {
 	ours, ok := w.at(index)
 	if ok && ours != theirs {

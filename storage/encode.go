@@ -172,8 +172,8 @@ var (
 	errNumber = errors.New("number out of its range")
 )
 
-// parser reads fields off the front of rest until the first error, which it keeps; from then on all fields are
-// zero.
+// parser reads fields off the front of rest until the first error, which it keeps; from then on all fields
+// are zero.
 type parser struct {
 	rest []byte
 	err  error

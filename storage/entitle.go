@@ -8,7 +8,8 @@ import (
 	"port67/storage/lease"
 )
 
-// claim is a client on a link and what the configuration in force, not that of whoever proposed, entitles it to.
+// claim is a client on a link and what the configuration in force, not that of whoever proposed, entitles
+// it to.
 type claim struct {
 	s        *State
 	link     *config.Link
@@ -49,13 +50,14 @@ func classesOf(named []string, reserved bool) []string {
 	return append(out, builtIn)
 }
 
-// reservation returns the client's reservation in sub; its identifier counts before its hardware address (V4-087).
+// reservation returns the client's reservation in sub; its identifier counts before its hardware address
+// (V4-087).
 func (c *claim) reservation(sub *config.CompiledSubnet) (*config.CompiledReservation, bool) {
 	return sub.ReservationFor(c.key, c.hardware)
 }
 
-// promised returns the address that the administrator promised to the client on the link, if it is another one
-// than except and the client can have it now.
+// promised returns the address that the administrator promised to the client on the link, if it is another
+// one than except and the client can have it now.
 func (c *claim) promised(except netip.Addr) (netip.Addr, bool) {
 	if !c.reserved {
 		return netip.Addr{}, false
@@ -86,8 +88,8 @@ type title struct {
 	reservation *config.CompiledReservation // nil if the client has none in sub
 }
 
-// entitled returns the client's title to address a of sub. Without one, others says whether a is reserved to
-// somebody else.
+// entitled returns the client's title to address a of sub. Without one, others says whether a is reserved
+// to somebody else.
 func (c *claim) entitled(sub *config.CompiledSubnet, a netip.Addr) (t title, ok, others bool) {
 	t.sub = sub
 	mine, has := c.reservation(sub)
@@ -110,8 +112,8 @@ func (c *claim) effective(t title) *config.Effective {
 	return c.s.config.EffectiveFor(t.sub, t.pool, t.reservation, c.classes)
 }
 
-// holds says whether l is the client's: it is under the client's key, or both are known by identifiers of one
-// reservation in sub (nil if there is no subnet any more).
+// holds says whether l is the client's: it is under the client's key, or both are known by identifiers of
+// one reservation in sub (nil if there is no subnet any more).
 func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
 	if l.Client == c.key {
 		return true
@@ -131,7 +133,8 @@ func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
 	return ok && theirs == mine
 }
 
-// free says whether the client can have address a of sub: nobody else holds it, and it is not in quarantine.
+// free says whether the client can have address a of sub: nobody else holds it, and it is not in
+// quarantine.
 func (c *claim) free(sub *config.CompiledSubnet, a netip.Addr) bool {
 	l, ok := c.s.leases.Get(a)
 	switch {
@@ -143,8 +146,8 @@ func (c *claim) free(sub *config.CompiledSubnet, a netip.Addr) bool {
 	return c.holds(sub, &l) || givenBack(sub, &l)
 }
 
-// givenBack says whether others get the address of l before its booking has passed, because its client gave it
-// back and the administrator knows that clients mean it (early-reuse).
+// givenBack says whether others get the address of l before its booking has passed, because its client gave
+// it back and the administrator knows that clients mean it (early-reuse).
 func givenBack(sub *config.CompiledSubnet, l *lease.Lease) bool {
 	return sub.EarlyReuse && l.GivenBack()
 }

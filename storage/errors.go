@@ -2,8 +2,8 @@ package storage
 
 import "errors"
 
-// The errors of proposing a command, by what the caller may believe. A DHCP caller stays silent in the first three:
-// the client retransmits, and Apply knows the command again.
+// The errors of proposing a command, by what the caller may believe. A DHCP caller stays silent in the
+// first three: the client retransmits, and Apply knows the command again.
 var (
 	// ErrNoLeader means that the command was not proposed; nothing happened.
 	ErrNoLeader = errors.New("no leader: the cluster has no quorum, or is electing")

@@ -10,7 +10,8 @@ import (
 // revisionsKept is how many configurations are remembered, the one in force included.
 const revisionsKept = 32
 
-// sourceLenMax bounds the text of a configuration, in octets: it is replicated, and kept revisionsKept times.
+// sourceLenMax bounds the text of a configuration, in octets: it is replicated, and kept revisionsKept
+// times.
 const sourceLenMax = 4 << 20
 
 // Revision is one configuration of the past or the present.
@@ -23,8 +24,8 @@ type Revision struct {
 	At       lease.Instant // cluster time when it came into force
 }
 
-// setConfig replaces the configuration if nobody else did meanwhile. Leases that it leaves without a pool stay
-// until their address is reusable.
+// setConfig replaces the configuration if nobody else did meanwhile. Leases that it leaves without a pool
+// stay until their address is reusable.
 func (s *State) setConfig(c SetConfig) Result {
 	switch {
 	case c.Expected != s.revision:
@@ -50,8 +51,8 @@ func (s *State) setConfig(c SetConfig) Result {
 	return Result{}
 }
 
-// compile returns what c means, made from the text in which snapshots keep it, so that a state that was restored has
-// the very same; or why c cannot be.
+// compile returns what c means, made from the text in which snapshots keep it, so that a state that was
+// restored has the very same; or why c cannot be.
 func compile(c *config.Config) (out *config.Compiled, text []byte, why string) {
 	text, err := c.Marshal()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"port67/storage/lease"
 )
 
-// Check returns what must hold of every State and does not hold of s. It looks at every lease: it is for tests and
-// the simulator.
+// Check returns what must hold of every State and does not hold of s. It looks at every lease: it is for
+// tests and the simulator.
 func Check(s *State) []error {
 	errs := s.leases.Check()
 	report := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }

@@ -84,8 +84,8 @@ func TestDecline_OfAnOffer_V4_170_W_054(t *testing.T) {
 	w.must(selecting(3, b))
 }
 
-// TestDecline_Limits_V4_175_HA_018: three of a client and one in a hundred of a pool, but one, within an hour; and a
-// restored state remembers.
+// TestDecline_Limits_V4_175_HA_018: three of a client and one in a hundred of a pool, but one, within an
+// hour; and a restored state remembers.
 func TestDecline_Limits_V4_175_HA_018(t *testing.T) {
 	big := func(c *config.Config) { c.Subnets[0].Prefix = netip.MustParsePrefix("10.67.0.0/16") }
 	wide := func(c *config.Config) { c.Subnets[0].Pools[0].Range = span("10.67.1.0", "10.67.2.143") } // 400 addresses

@@ -11,10 +11,10 @@ import (
 	"port67/storage/lease"
 )
 
-// promise is a small world in which clients believe what they are told, and count with bad clocks: cluster time runs
-// 0.5 % fast, every client's clock 0.5 % slow, and some clients count from the ACK instead of from their REQUEST. Nodes
-// answer renewals from copies of the state that may be arbitrarily old, RELEASE and DECLINE may be forged, proposals
-// may come late. Real time is in milliseconds.
+// promise is a small world in which clients believe what they are told, and count with bad clocks: cluster
+// time runs 0.5 % fast, every client's clock 0.5 % slow, and some clients count from the ACK instead of
+// from their REQUEST. Nodes answer renewals from copies of the state that may be arbitrarily old, RELEASE
+// and DECLINE may be forged, proposals may come late. Real time is in milliseconds.
 type promise struct {
 	*world
 	r     *rand.Rand
@@ -35,8 +35,8 @@ func newPromise(t *testing.T, seed int64) *promise {
 	}
 }
 
-// promiseConfig moves a reservation about and takes the pool away now and then. Early reuse stays off: it trusts that
-// every RELEASE is true, and here none is.
+// promiseConfig moves a reservation about and takes the pool away now and then. Early reuse stays off: it
+// trusts that every RELEASE is true, and here none is.
 func promiseConfig(r *rand.Rand) *config.Config {
 	return office(func(c *config.Config) {
 		c.Subnets[0].Pools[0].Range = span("10.67.0.10", "10.67.0.16")
@@ -52,7 +52,8 @@ func promiseConfig(r *rand.Rand) *config.Config {
 	})
 }
 
-// clusterTime is what a leader stamps now; the least that a node may take for an upper bound is one second more.
+// clusterTime is what a leader stamps now; the least that a node may take for an upper bound is one second
+// more.
 func (p *promise) clusterTime() lease.Instant {
 	return p.start + lease.Instant(p.now*1005/1000/1000)
 }
@@ -190,7 +191,8 @@ func TestPromise_P1_P3_P5_P6(t *testing.T) {
 	}
 }
 
-// TestViews_BesideEachOther: readers share a state, also while a frozen one is written. For the race detector.
+// TestViews_BesideEachOther: readers share a state, also while a frozen one is written. For the race
+// detector.
 func TestViews_BesideEachOther_P14(t *testing.T) {
 	w := newWorld(t, office())
 	for n := byte(1); n < 9; n++ {

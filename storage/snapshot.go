@@ -13,9 +13,9 @@ import (
 	"port67/storage/lease"
 )
 
-// A snapshot is a header, then sections, then a last section with the digest that the restored state must have. A
-// section is its name, its length, its octets and their CRC32C. "clock" comes first, the leases come in as many
-// sections as they fill, and no other section comes twice.
+// A snapshot is a header, then sections, then a last section with the digest that the restored state must
+// have. A section is its name, its length, its octets and their CRC32C. "clock" comes first, the leases
+// come in as many sections as they fill, and no other section comes twice.
 const (
 	snapshotHeader = "port67 state 1\n"
 	clockSection   = "clock"
@@ -48,8 +48,8 @@ func (s *State) Freeze() Frozen {
 	}
 }
 
-// WriteTo writes f in the form that Restore reads, and returns how many octets that took. The same state gives the
-// same octets.
+// WriteTo writes f in the form that Restore reads, and returns how many octets that took. The same state
+// gives the same octets.
 func (f Frozen) WriteTo(to io.Writer) (int64, error) {
 	w := sectionWriter{to: to}
 	w.write([]byte(snapshotHeader))
@@ -106,8 +106,8 @@ func checksum(head, payload []byte) uint32 {
 	return crc32.Update(crc32.Checksum(head, table), table, payload)
 }
 
-// Restore returns the state that was written, with the same digest. An error says what is wrong with the octets:
-// they are cut off, damaged, or of a release that writes what this one cannot read.
+// Restore returns the state that was written, with the same digest. An error says what is wrong with the
+// octets: they are cut off, damaged, or of a release that writes what this one cannot read.
 func Restore(from io.Reader) (*State, error) {
 	header := make([]byte, len(snapshotHeader))
 	if _, err := io.ReadFull(from, header); err != nil || string(header) != snapshotHeader {

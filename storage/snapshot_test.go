@@ -324,8 +324,8 @@ func randomConfig(r *rand.Rand) *config.Config {
 	return office(changes...)
 }
 
-// TestApply_SnapshotAtEveryStep_P14_D8: apply; and apply with a restart from a snapshot now and then; and several at
-// a time: all end in the same state, with the same results.
+// TestApply_SnapshotAtEveryStep_P14_D8: apply; and apply with a restart from a snapshot now and then; and
+// several at a time: all end in the same state, with the same results.
 func TestApply_SnapshotAtEveryStep_P9_P14_D8(t *testing.T) {
 	for seed := range int64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -375,8 +375,8 @@ func TestSnapshot_SameOctets(t *testing.T) {
 	}
 }
 
-// TestApply_JumpOfTheClock_P9: when more is due than one command lets go of, a batch, its commands one by one and a
-// restored state still agree, and what is free is found.
+// TestApply_JumpOfTheClock_P9: when more is due than one command lets go of, a batch, its commands one by
+// one and a restored state still agree, and what is free is found.
 func TestApply_JumpOfTheClock_P9_P14(t *testing.T) {
 	jumped := func() *world {
 		w := newWorld(t, office(func(c *config.Config) {

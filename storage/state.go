@@ -9,8 +9,8 @@ import (
 	"port67/storage/lease"
 )
 
-// State is everything the cluster remembers. Apply changes it, and nothing else does; whoever applies or freezes
-// has it alone, reading is safe beside reading.
+// State is everything the cluster remembers. Apply changes it, and nothing else does; whoever applies or
+// freezes has it alone, reading is safe beside reading.
 type State struct {
 	clock     lease.Instant
 	index     uint64

@@ -10,8 +10,8 @@ import (
 	"port67/storage/lease"
 )
 
-// View is a read-only window on a State for those who decide and those who show. It is lent to a function and
-// must not outlive it; what it returns may be kept.
+// View is a read-only window on a State for those who decide and those who show. It is lent to a function
+// and must not outlive it; what it returns may be kept.
 type View struct{ s *State }
 
 // ViewOf returns the window on s.
@@ -49,8 +49,8 @@ func (v View) Suitable(c Client, link string, asked netip.Addr, owned *lease.Buc
 
 // Renewal says what a node may tell the holder of address a without asking the log, when upper is an upper
 // bound of cluster time: min(L, B − upper), where L is the lease time the client would get for asking for
-// asked. extend says that the booking should be raised soon. ok is false when the log must be asked: the client
-// does not hold a, the address is no longer the client's to have, or less than half of L is left.
+// asked. extend says that the booking should be raised soon. ok is false when the log must be asked: the
+// client does not hold a, the address is no longer the client's to have, or less than half of L is left.
 // remaining is min(L, B − upper) even then, for nodes without a quorum; 0 if nothing may be told.
 func (v View) Renewal(a netip.Addr, k lease.Key, classes []string, asked lease.Seconds, upper lease.Instant,
 ) (told lease.Seconds, extend, ok bool, remaining lease.Seconds) {
@@ -107,8 +107,8 @@ func (v View) Buckets() (owners [lease.Buckets]NodeID, epoch uint64) { return v.
 // Anomalies returns how many commands were refused as Internal.
 func (v View) Anomalies() uint64 { return v.s.anomalies }
 
-// NextDue returns the next moment at which the clock changes something: an address becomes reusable, a token
-// expires. It is worth a Tick. False means that nothing is due, ever.
+// NextDue returns the next moment at which the clock changes something: an address becomes reusable, a
+// token expires. It is worth a Tick. False means that nothing is due, ever.
 func (v View) NextDue() (lease.Instant, bool) {
 	at, ok := v.s.leases.NextDue()
 	for i := range v.s.tokens {

@@ -27,8 +27,6 @@ var exceptions = map[string]string{
 	"ops/lab/demo columns":   wrapped,
 	"ops/load columns":       wrapped,
 	"proto/admin/v1 columns": wrapped,
-	"storage columns":        wrapped,
-	"storage/lease columns":  wrapped,
 }
 
 const wrapped = "lines of up to 117 columns from before the limit was watched"

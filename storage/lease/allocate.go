@@ -10,8 +10,8 @@ import (
 type Wanted struct {
 	// Ranges are where the address may lie, ascending and apart from each other.
 	Ranges []Range
-	// Start is where the search begins; behind the last range it goes on with the first. The zero Addr is the
-	// beginning.
+	// Start is where the search begins; behind the last range it goes on with the first. The zero Addr is
+	// the beginning.
 	Start netip.Addr
 	// Buckets are those the address may be in.
 	Buckets BucketSet
@@ -28,10 +28,10 @@ const sampleSize = 8
 
 // Free returns an address that w describes, and false only if there is none: the search is exact.
 //
-// An address that no client ever had comes first; then, of the next few reusable ones, that whose client was
-// heard the longest time ago, so that a client that comes back finds its address (RFC 2131 §4.3.1). Among equals
-// the order is that of the addresses from w.Start on. It costs O(log n) in the leases for every address that
-// w.Taken refuses.
+// An address that no client ever had comes first; then, of the next few reusable ones, that whose client
+// was heard the longest time ago, so that a client that comes back finds its address (RFC 2131 §4.3.1).
+// Among equals the order is that of the addresses from w.Start on. It costs O(log n) in the leases for
+// every address that w.Taken refuses.
 func (t *Table) Free(w Wanted) (netip.Addr, bool) {
 	if a, ok := t.first(&t.used, &w, nil); ok {
 		return a, true
@@ -57,8 +57,8 @@ func (t *Table) Free(w Wanted) (netip.Addr, bool) {
 	return t.leftBehind(&w)
 }
 
-// first returns the first address of w that is not taken in o and for which accept says true, or any if accept
-// is nil.
+// first returns the first address of w that is not taken in o and for which accept says true, or any if
+// accept is nil.
 func (t *Table) first(o *occupancy, w *Wanted, accept func(netip.Addr) bool) (netip.Addr, bool) {
 	for _, s := range w.segments() {
 		for lo := s.lo; ; lo++ {
@@ -78,8 +78,8 @@ func (t *Table) first(o *occupancy, w *Wanted, accept func(netip.Addr) bool) (ne
 	return netip.Addr{}, false
 }
 
-// leftBehind is Free among the addresses that Advance has not come to yet: there are any only after a jump of
-// the clock.
+// leftBehind is Free among the addresses that Advance has not come to yet: there are any only after a jump
+// of the clock.
 func (t *Table) leftBehind(w *Wanted) (found netip.Addr, ok bool) {
 	t.due.Scan(func(e dueEntry) bool {
 		if e.at > w.Now {
@@ -102,8 +102,8 @@ func (w *Wanted) has(a netip.Addr) bool {
 
 type segment struct{ lo, hi uint32 }
 
-// segments returns the ranges of w in the order of the search: from Start to the end, then from the beginning to
-// Start.
+// segments returns the ranges of w in the order of the search: from Start to the end, then from the
+// beginning to Start.
 func (w *Wanted) segments() []segment {
 	start, _ := number(w.Start)
 	var after, before []segment
@@ -124,8 +124,8 @@ func (w *Wanted) segments() []segment {
 	return append(after, before...)
 }
 
-// SpreadStart returns where the search in ranges begins for client k: a place that depends on the client alone, so
-// that nodes which decide about two clients at the same moment seldom wish for the same address.
+// SpreadStart returns where the search in ranges begins for client k: a place that depends on the client
+// alone, so that nodes which decide about two clients at the same moment seldom wish for the same address.
 func SpreadStart(k Key, ranges []Range) netip.Addr {
 	if len(ranges) == 0 {
 		return netip.Addr{}

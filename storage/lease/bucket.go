@@ -19,8 +19,8 @@ func (k Key) Bucket() uint8 {
 	return hash
 }
 
-// AddrBucket returns the part an address belongs to: its last octet. In a pool of 256 addresses or more every
-// bucket has its share.
+// AddrBucket returns the part an address belongs to: its last octet. In a pool of 256 addresses or more
+// every bucket has its share.
 func AddrBucket(a netip.Addr) uint8 {
 	b := a.As16()
 	return b[15]

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// Check returns where the indexes of t disagree with its leases. It looks at every lease: it is for tests and the
-// simulator.
+// Check returns where the indexes of t disagree with its leases. It looks at every lease: it is for tests
+// and the simulator.
 func (t *Table) Check() []error {
 	var errs []error
 	report := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }

@@ -7,8 +7,9 @@ import (
 	"net/netip"
 )
 
-// Append appends the canonical encoding of l to b: the same octets for equal leases, other octets for others. It
-// stands in snapshots and under digests. Numbers are varints; strings and the address carry their length.
+// Append appends the canonical encoding of l to b: the same octets for equal leases, other octets for
+// others. It stands in snapshots and under digests. Numbers are varints; strings and the address carry
+// their length.
 func (l *Lease) Append(b []byte) []byte {
 	b = appendText(b, l.Addr.AsSlice())
 	b = appendText(b, l.Client)

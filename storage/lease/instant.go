@@ -16,7 +16,8 @@ const (
 	Never Instant = math.MaxInt64
 )
 
-// Seconds is a span of time as DHCP carries it: 32 bits, of which 0xffffffff means without end (RFC 2131 §3.3).
+// Seconds is a span of time as DHCP carries it: 32 bits, of which 0xffffffff means without end
+// (RFC 2131 §3.3).
 type Seconds uint32
 
 // Infinite is the span without end (RFC 2131 §3.3).

@@ -46,9 +46,9 @@ type Lease struct {
 
 	// Booked is B: the log has promised the address to Client and to nobody else until then.
 	Booked Instant
-	// Reusable is R: another client can get the address from then on, if nothing else withholds it. R = B + grace.
-	// Neither Booked nor Reusable ever decreases for an address, whoever holds it; only an operator's forced
-	// deletion lowers them.
+	// Reusable is R: another client can get the address from then on, if nothing else withholds it. R = B +
+	// grace. Neither Booked nor Reusable ever decreases for an address, whoever holds it; only an
+	// operator's forced deletion lowers them.
 	Reusable Instant
 	// Withheld is until when nobody else gets the address although no booking asks for it: the hold of an
 	// Offered lease, the quarantine of a Declined one. 0 if nothing withholds it.
@@ -64,8 +64,8 @@ type Lease struct {
 	RelayInfo string // option 82 of the last relayed message, raw octets
 }
 
-// FreeFrom returns the moment from which another client can get the address: the end of the booking's grace or
-// of what else withholds it, whichever is later.
+// FreeFrom returns the moment from which another client can get the address: the end of the booking's grace
+// or of what else withholds it, whichever is later.
 func (l *Lease) FreeFrom() Instant { return max(l.Reusable, l.Withheld) }
 
 // StatusAt returns the status at now: a lease whose booking, hold or quarantine has passed is Expired.

@@ -5,12 +5,13 @@ import (
 	"net/netip"
 )
 
-// occupancy is a set of IPv4 addresses that are taken, built to find one that is not: a radix tree over blocks of
-// 256 addresses. Every node knows which last octets are free somewhere below it, so that the first free address
-// of given buckets is found by one descent along each end of the range. What has no node is wholly free: the
-// tree is as large as the space that is used, and knows nothing of the configuration.
+// occupancy is a set of IPv4 addresses that are taken, built to find one that is not: a radix tree over
+// blocks of 256 addresses. Every node knows which last octets are free somewhere below it, so that the
+// first free address of given buckets is found by one descent along each end of the range. What has no node
+// is wholly free: the tree is as large as the space that is used, and knows nothing of the configuration.
 //
-// IPv6 addresses are passed over in silence: their pools are never dense, and will have a search of their own.
+// IPv6 addresses are passed over in silence: their pools are never dense, and will have a search of their
+// own.
 type occupancy struct{ root *block }
 
 // block is 256 addresses (no kids: free is exact), or 16 times as many as a block one level below.
@@ -50,8 +51,8 @@ func (o *occupancy) set(a netip.Addr, taken bool) {
 	}
 }
 
-// set returns b, a block of 2^width addresses, with address n taken or not. It returns nil for a block in which
-// nothing is taken.
+// set returns b, a block of 2^width addresses, with address n taken or not. It returns nil for a block in
+// which nothing is taken.
 func (b *block) set(width uint, n uint32, taken bool) *block {
 	if b == nil {
 		if !taken {
@@ -111,7 +112,8 @@ func (b *block) gather() BucketSet {
 	return all
 }
 
-// next returns the first address from lo to hi, both included, that is not taken and whose bucket is in set.
+// next returns the first address from lo to hi, both included, that is not taken and whose bucket is in
+// set.
 func (o *occupancy) next(lo, hi uint32, set *BucketSet) (uint32, bool) {
 	if lo > hi {
 		return 0, false

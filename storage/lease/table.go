@@ -9,11 +9,11 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Table is leases by address, by client and by the moment at which their address becomes reusable, and the space
-// between them. Reading is safe beside reading; whoever changes or freezes a Table has it alone.
+// Table is leases by address, by client and by the moment at which their address becomes reusable, and the
+// space between them. Reading is safe beside reading; whoever changes or freezes a Table has it alone.
 //
-// The tree by address is the truth, and copied on write, so that Freeze costs nothing. All else is derived from
-// it and from moved.
+// The tree by address is the truth, and copied on write, so that Freeze costs nothing. All else is derived
+// from it and from moved.
 type Table struct {
 	byAddr   *btree.BTreeG[Lease]
 	byClient *btree.BTreeG[clientEntry]
@@ -39,8 +39,8 @@ type dueEntry struct {
 	addr netip.Addr
 }
 
-// mark is how far Advance has come: every lease that becomes reusable before it has left held, every later one
-// has not. Without an address the whole second at is behind it. It is part of what replicas agree on.
+// mark is how far Advance has come: every lease that becomes reusable before it has left held, every later
+// one has not. Without an address the whole second at is behind it. It is part of what replicas agree on.
 type mark struct {
 	at   Instant
 	addr netip.Addr
@@ -169,8 +169,8 @@ func digestOf(l *Lease) (lanes [4]uint64) {
 	return lanes
 }
 
-// Sum returns a digest of the leases in t that does not depend on their order and is kept up to date by every
-// change: the sum, lane by lane, of the SHA-256 of each lease.
+// Sum returns a digest of the leases in t that does not depend on their order and is kept up to date by
+// every change: the sum, lane by lane, of the SHA-256 of each lease.
 func (t *Table) Sum() [32]byte {
 	var out [32]byte
 	for i, lane := range t.sum {
@@ -179,8 +179,8 @@ func (t *Table) Sum() [32]byte {
 	return out
 }
 
-// Advance lets go of addresses that are reusable at now, at most limit of them: a jump of the clock must not stall
-// the log. Free finds those that are left behind, if it has to.
+// Advance lets go of addresses that are reusable at now, at most limit of them: a jump of the clock must
+// not stall the log. Free finds those that are left behind, if it has to.
 func (t *Table) Advance(now Instant, limit int) {
 	for ; ; limit-- {
 		first, ok := t.due.Min()
@@ -215,7 +215,8 @@ func (t *Table) NextDue() (Instant, bool) {
 // Moved returns how far Advance has come, for snapshots and digests.
 func (t *Table) Moved() (at Instant, addr netip.Addr) { return t.moved.at, t.moved.addr }
 
-// SetMoved says how far Advance had come in the table that this one is made from. It is called before the first Put.
+// SetMoved says how far Advance had come in the table that this one is made from. It is called before the
+// first Put.
 func (t *Table) SetMoved(at Instant, addr netip.Addr) { t.moved = mark{at, addr} }
 
 // Frozen is the leases of a Table as they were at one moment.

@@ -23,8 +23,8 @@ func (u Usage) Add(o Usage) Usage {
 	}
 }
 
-// Usage counts the addresses of r, in O(log n) but for the declined ones. After a jump of the clock it counts as
-// held what Advance has not come to yet.
+// Usage counts the addresses of r, in O(log n) but for the declined ones. After a jump of the clock it
+// counts as held what Advance has not come to yet.
 func (t *Table) Usage(r Range) Usage {
 	lo, ok := number(r.First)
 	hi, ok2 := number(r.Last)
