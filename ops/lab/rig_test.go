@@ -158,6 +158,17 @@ func (r *rig) renewed(c *load.Crowd, more int) {
 	}))
 }
 
+// released waits until so many clients of a crowd have given their addresses back.
+func (r *rig) released(c *load.Crowd, n int) {
+	r.t.Helper()
+	r.must(Poll(r.t.Context(), "releases", time.Minute, func(context.Context) error {
+		if got := c.Report().Released; got < n {
+			return fmt.Errorf("%d of %d", got, n)
+		}
+		return nil
+	}))
+}
+
 func (r *rig) within(d time.Duration, f func(ctx context.Context) error) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), d)
