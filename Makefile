@@ -15,7 +15,7 @@ GO    ?= go
 # LAB narrows the lab down: make lab LAB=TestClients
 LAB   ?= .
 
-.PHONY: help run test build lint format lab bench proto docs clean packages-run packages-test generated
+.PHONY: help run test build lint format lab bench proto docs clean packages-run packages-test
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -44,6 +44,17 @@ format:
 
 lab: packages-test
 	$(GO) test -tags lab -count 1 -timeout 30m -run '$(LAB)' ./ops/lab/...
+
+bench: packages-test
+	@.ci/packages kea-dhcp4-server
+	$(GO) run ./ops/bench
+
+proto:
+	@.ci/packages protobuf-compiler libprotobuf-dev
+	proto/gen.sh
+
+docs:
+	$(GO) test ./server ./server/metrics -update
 
 clean:
 	rm -rf bin build
