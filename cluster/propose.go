@@ -128,7 +128,6 @@ func (n *Node) propose(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		again = nil
 		way := n.route.now()
 		switch {
 		case way.ready && n.Serving():

@@ -155,9 +155,8 @@ func TestServe4_V4_016_MalformedOptionsAreCounted(t *testing.T) {
 func TestServe4_V4_107_SameMessageAtOnceIsAnsweredOnce(t *testing.T) {
 	s, server := newSite(t)
 	payload, in := parseScript(t, strings.Fields("REQUEST xid=7 sid=10.67.0.2 ip=10.67.1.9"))
-	x := Exchange{}
 	q := dhcp4.Query{XID: 7, Type: dhcp4.Request, GIAddr: netip.IPv4Unspecified()}
-	x = exchangeOf(&q, lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 1}))
+	x := exchangeOf(&q, lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 1}))
 	server.inflight.enter(x)
 	if o := server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in,
 		Heard: s.Now()}); o != Duplicate {

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"hash/crc32"
 	"net/netip"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -100,11 +101,15 @@ func TestCodec_EveryKindIsKnown(t *testing.T) {
 	for _, k := range kinds() {
 		here = append(here, reflect.TypeOf(k).Name())
 	}
-	files, err := parser.ParseDir(token.NewFileSet(), "../../storage", nil, 0)
+	names, err := filepath.Glob("../../storage/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files["storage"].Files {
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, decl := range file.Decls {
 			f, ok := decl.(*ast.FuncDecl)
 			if !ok || f.Recv == nil || f.Name.Name != "command" {
