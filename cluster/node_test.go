@@ -257,3 +257,17 @@ func TestBuckets_AreSharedAndFollowTheLiving(t *testing.T) {
 	others[0].start()
 	eventually(t, "buckets of a returned node", func() bool { return share(leader, others[0].id) >= 85 })
 }
+
+func TestPropose_WhatCannotBeWrittenHurtsNobodyElse(t *testing.T) {
+	good := &proposal{command: bind(1), done: make(chan outcome, 1)}
+	bad := &proposal{command: storage.SetConfig{}, done: make(chan outcome, 1)}
+	good.take()
+	bad.take()
+	again := encodable([]*proposal{bad, good})
+	if len(again) != 1 || again[0] != good || !good.take() {
+		t.Errorf("to try again: %v, want the good one, waiting", again)
+	}
+	if o := <-bad.done; o.err == nil {
+		t.Error("a command that cannot be written ended without an error")
+	}
+}

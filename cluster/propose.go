@@ -228,11 +228,22 @@ func (n *Node) commit(ctx context.Context, batch []*proposal) (again []*proposal
 	case errors.Is(err, storage.ErrUnknown):
 		return doubt(batch)
 	default:
-		for _, p := range batch {
-			p.end(storage.Result{}, err)
-		}
+		return encodable(batch)
 	}
 	return nil
+}
+
+// encodable ends the proposals that cannot be written down and returns the others, which must not suffer for
+// them.
+func encodable(batch []*proposal) (again []*proposal) {
+	for _, p := range batch {
+		if _, err := logcodec.EncodeCommand(p.command); err != nil {
+			p.end(storage.Result{}, err)
+			continue
+		}
+		again = append(again, p)
+	}
+	return giveBack(again)
 }
 
 // doubt sorts proposals that may or may not have been committed: those that may be proposed again are
