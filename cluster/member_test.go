@@ -113,9 +113,15 @@ func TestJoin_BadTokensChangeNothing(t *testing.T) {
 	if err := Join(ctx, n2.dir, n2.info, m.info.PeerListen, good); err != nil {
 		t.Fatal(err)
 	}
+	spent(t, m, n2, good)
+}
+
+// spent tries what must not cost or be worth a token: n2 has joined m with token.
+func spent(t *testing.T, m, n2 *member, token string) {
+	ctx := patient(t)
 	t.Run("spent", func(t *testing.T) {
 		info := NodeInfo{Name: "n3", PeerListen: "127.0.0.1:1"}
-		err := Join(ctx, t.TempDir()+"/data", info, m.info.PeerListen, good)
+		err := Join(ctx, t.TempDir()+"/data", info, m.info.PeerListen, token)
 		if err == nil || !strings.Contains(err.Error(), "token: unknown, spent or too old") {
 			t.Errorf("Join with a spent token: %v", err)
 		}

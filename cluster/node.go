@@ -85,9 +85,9 @@ type Node struct {
 	alarms map[storage.NodeID]string // what is wrong with other nodes in this node's eyes
 }
 
-// Open opens the data folder of a node and makes the node ready to Run. It starts Raft.
-func Open(o Options) (n *Node, err error) {
-	n = &Node{
+// newNode makes the parts of a node that need no data folder.
+func newNode(o Options) *Node {
+	n := &Node{
 		boot:      uuid.NewString(),
 		info:      o.Node,
 		timing:    o.Timing.withDefaults(),
@@ -117,7 +117,12 @@ func Open(o Options) (n *Node, err error) {
 	n.time = newTimekeeper(n.clock)
 	n.replica.onChange = n.membersChanged
 	n.replica.onHalt = n.fail
+	return n
+}
 
+// Open opens the data folder of a node and makes the node ready to Run. It starts Raft.
+func Open(o Options) (n *Node, err error) {
+	n = newNode(o)
 	n.folder, err = disk.Open(o.Dir)
 	if err != nil {
 		return nil, err

@@ -67,7 +67,9 @@ func TestFolder_NobodyElseReadsIt(t *testing.T) {
 	if err := f.WriteFile("node.pem", []byte("secret")); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]os.FileMode{dir: 0o700, f.Path("node.pem"): 0o600, f.Path("lock"): 0o600} {
+	for name, want := range map[string]os.FileMode{
+		dir: 0o700, f.Path("node.pem"): 0o600, f.Path("lock"): 0o600,
+	} {
 		info, err := os.Stat(name)
 		if err != nil {
 			t.Fatal(err)
