@@ -252,7 +252,7 @@ func (s *leases) DeleteLease(ctx context.Context, req *adminv1.DeleteLeaseReques
 		return nil, err
 	}
 	a := k.lease.Addr
-	if k.now < k.lease.Reusable && !req.GetForce() {
+	if k.now < k.lease.FreeFrom() && !req.GetForce() {
 		return nil, errRefusal("lease "+a.String(), storage.Result{Refusal: storage.StillBooked})
 	}
 	resp := &adminv1.DeleteLeaseResponse{Lease: s.leaseOf(&k.lease, k.conf, k.now)}
@@ -326,7 +326,7 @@ func (b backend) leaseOf(l *lease.Lease, conf *config.Compiled, now lease.Instan
 		StartTime:       b.wall(l.Start),
 		LastTime:        b.wall(l.Last),
 		BookedTime:      b.wall(l.Booked),
-		ReusableTime:    b.wall(l.Reusable),
+		ReusableTime:    b.wall(l.FreeFrom()),
 		Permanent:       l.Booked == lease.Never,
 		CircuitId:       circuit,
 		RemoteId:        remote,
