@@ -73,6 +73,7 @@ admin:
   socket: %s
 metrics:
   listen: 127.0.0.1:6703
+allow-slow-disk: true
 log: {level: %s, format: text}
 `, n.Name, n.Data(), n.Addr, n.Addr, n.Socket(), n.lab.opts.LogLevel)
 	return os.WriteFile(n.NodeFile(), []byte(text), 0o600)
