@@ -168,6 +168,9 @@ func (b *bid) judgeHolder(held bool) (verdict, string) {
 	if a, ok := b.promised(b.addr); ok && b.title.pool != nil {
 		return verdict(Moved), "the client's address is now " + a.String() // V4-158
 	}
+	if !held && b.crowded() {
+		return verdict(TooMany), tooMany
+	}
 	return grant, ""
 }
 
@@ -179,6 +182,16 @@ func (b *bid) judgeNewcomer() (verdict, string) {
 	if a, ok := b.promised(b.addr); ok && b.title.pool != nil {
 		return verdict(Moved), "the client's address is now " + a.String()
 	}
+	if b.crowded() {
+		return verdict(TooMany), tooMany
+	}
+	return grant, ""
+}
+
+const tooMany = "the client holds as many addresses of the link as one may"
+
+// crowded says whether the client holds as many addresses of the link as one client may.
+func (b *bid) crowded() bool {
 	n := 0
 	for i := range b.held {
 		l := &b.held[i]
@@ -186,10 +199,7 @@ func (b *bid) judgeNewcomer() (verdict, string) {
 			n++
 		}
 	}
-	if n >= addressesPerClient {
-		return verdict(TooMany), "the client holds as many addresses of the link as one may"
-	}
-	return grant, ""
+	return n >= addressesPerClient
 }
 
 // present returns the lease of the link that the client has or had, nil if it never had one.

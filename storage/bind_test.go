@@ -271,6 +271,19 @@ func TestBind_V4_131_ManyAddressesOfOneClient(t *testing.T) {
 	w.must(selecting(1, "10.67.0.12"))
 }
 
+// TestBind_PastLeasesCountWhenTheyComeBack: an address whose rest is over is one of many again, for its old
+// client too.
+func TestBind_V4_131_PastLeasesCountWhenTheyComeBack(t *testing.T) {
+	w := newWorld(t, office())
+	past := w.must(selecting(1, "10.67.0.10")).Lease
+	w.after(w.s.clock.Until(past.FreeFrom()), Tick{})
+	for _, a := range []string{"10.67.0.11", "10.67.0.12", "10.67.0.13"} {
+		w.must(selecting(1, a))
+	}
+	w.want(TooMany, selecting(1, "10.67.0.10"))
+	w.must(selecting(2, "10.67.0.10"))
+}
+
 // TestBind_TwoIdentifiersOfOneReservationAreOneClient: PXE by hardware address, then the system by
 // identifier.
 func TestBind_TwoIdentifiersOfOneReservationAreOneClient_P12(t *testing.T) {
