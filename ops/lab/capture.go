@@ -2,7 +2,9 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -52,12 +54,32 @@ func (l *Lab) startCapture(ctx context.Context, space, ifname, file string) (*Ca
 	return &Capture{File: file, cmd: cmd}, nil
 }
 
-// Stop ends the recording and waits until the file is whole.
+// quietLooks is for how many looks in a row a file must not have grown until Stop believes that everything
+// that was heard is in it: the kernel hands packets on in blocks, up to a quarter of a second late.
+const quietLooks = 6
+
+// Stop ends the recording when all that was heard is written, and waits until the file is whole.
 func (c *Capture) Stop() error {
-	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
-		return err
+	size, quiet := int64(-1), 0
+	err := Poll(context.Background(), "the end of "+c.File, 20*time.Second, func(context.Context) error {
+		info, err := os.Stat(c.File)
+		switch {
+		case err != nil:
+			return err
+		case info.Size() != size:
+			size, quiet = info.Size(), 0
+		default:
+			quiet++
+		}
+		if quiet < quietLooks {
+			return fmt.Errorf("still growing, %d octets", size)
+		}
+		return nil
+	})
+	if stopped := c.cmd.Process.Signal(syscall.SIGINT); stopped != nil {
+		return stopped
 	}
-	return c.cmd.Wait()
+	return errors.Join(err, c.cmd.Wait())
 }
 
 // Filter returns the packets of the recording that a display filter of tshark selects, one line each; fields
