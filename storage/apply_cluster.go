@@ -59,7 +59,7 @@ func (s *State) putNode(n Node) Result {
 	} else {
 		s.nodes = slices.Insert(s.nodes, i, n)
 	}
-	s.settled.changed()
+	s.noteNodes()
 	return Result{}
 }
 
@@ -80,7 +80,7 @@ func (s *State) removeNode(id NodeID) Result {
 		return refuse(Internal, "the last member cannot be removed")
 	}
 	s.nodes[i].Removed, s.nodes[i].Drained = true, false
-	s.settled.changed()
+	s.noteNodes()
 	return Result{}
 }
 

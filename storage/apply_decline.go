@@ -52,6 +52,9 @@ func (s *State) mayHold(a netip.Addr) bool {
 	if !ok {
 		return false
 	}
+	if s.isOwn(a) {
+		return false
+	}
 	if _, ok := sub.ReservationAt(a); ok {
 		return true
 	}

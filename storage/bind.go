@@ -163,7 +163,7 @@ func (b *bid) judgeHolder(held bool) (verdict, string) {
 		if b.other {
 			return verdict(Reserved), "reserved to another client"
 		}
-		return verdict(NotInPool), "in no pool that is open to the client"
+		return verdict(NotInPool), b.s.noTitle(b.addr)
 	}
 	if a, ok := b.promised(b.addr); ok && b.title.pool != nil {
 		return verdict(Moved), "the client's address is now " + a.String() // V4-158
@@ -177,7 +177,7 @@ func (b *bid) judgeHolder(held bool) (verdict, string) {
 // judgeNewcomer decides about the bid for an address that is free for the client.
 func (b *bid) judgeNewcomer() (verdict, string) {
 	if !b.good {
-		return verdict(NotInPool), "in no pool that is open to the client"
+		return verdict(NotInPool), b.s.noTitle(b.addr)
 	}
 	if a, ok := b.promised(b.addr); ok && b.title.pool != nil {
 		return verdict(Moved), "the client's address is now " + a.String()

@@ -106,7 +106,7 @@ func (s *State) extend(c Extend) Result {
 	case other:
 		return refuse(Reserved, "reserved to another client")
 	case !good:
-		return refuse(NotInPool, "in no pool that is open to the client")
+		return refuse(NotInPool, s.noTitle(c.Addr))
 	}
 	if a, ok := q.promised(c.Addr); ok && t.pool != nil {
 		return refuse(Moved, "the client's address is now "+a.String())

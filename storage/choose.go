@@ -52,6 +52,10 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(n
 			return a, true
 		}
 	}
+	passOver := c.s.isOwn
+	if taken != nil {
+		passOver = func(a netip.Addr) bool { return c.s.isOwn(a) || taken(a) }
+	}
 	buckets := lease.AllBuckets()
 	if owned != nil {
 		buckets = *owned
@@ -62,7 +66,7 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(n
 				continue
 			}
 			w := lease.Wanted{
-				Ranges: pool.Ranges, Buckets: buckets, Early: sub.EarlyReuse, Taken: taken, Now: c.s.clock,
+				Ranges: pool.Ranges, Buckets: buckets, Early: sub.EarlyReuse, Taken: passOver, Now: c.s.clock,
 			}
 			if sub.Allocation != config.AllocationLowest {
 				w.Start = lease.SpreadStart(c.key, pool.Ranges)

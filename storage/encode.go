@@ -69,6 +69,7 @@ func parseNodes(s *State, p *parser) {
 		n.Drained, n.Removed = p.bool(), p.bool()
 		s.nodes = append(s.nodes, n)
 	}
+	s.noteNodes()
 }
 
 func writeBuckets(s *State, b []byte) []byte {

@@ -64,7 +64,7 @@ func (c *claim) promised(except netip.Addr) (netip.Addr, bool) {
 	}
 	for _, sub := range c.link.Subnets {
 		r, ok := c.reservation(sub)
-		if ok && r.Address.IsValid() && r.Address != except && c.free(sub, r.Address) {
+		if ok && r.Address.IsValid() && r.Address != except && !c.s.isOwn(r.Address) && c.free(sub, r.Address) {
 			return r.Address, true
 		}
 	}
@@ -81,7 +81,8 @@ func (c *claim) subnet(a netip.Addr) (*config.CompiledSubnet, bool) {
 	return nil, false
 }
 
-// title is why a client may have an address: it is reserved for it, or in a pool that is open to it.
+// title is why a client may have an address: it is reserved for it, or in a pool that is open to it, and no
+// member's own.
 type title struct {
 	sub         *config.CompiledSubnet
 	pool        *config.CompiledPool        // nil if reserved
@@ -97,10 +98,11 @@ func (c *claim) entitled(sub *config.CompiledSubnet, a netip.Addr) (t title, ok,
 		t.reservation = mine
 	}
 	if r, promised := sub.ReservationAt(a); promised {
-		return t, has && r == mine, !has || r != mine
+		own := has && r == mine
+		return t, own && !c.s.isOwn(a), !own
 	}
 	pool, ok := sub.PoolOf(a)
-	if !ok || !pool.Open(c.classes) {
+	if !ok || !pool.Open(c.classes) || c.s.isOwn(a) {
 		return t, false, false
 	}
 	t.pool = pool

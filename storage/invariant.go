@@ -30,6 +30,13 @@ func Check(s *State) []error {
 			report("nodes %q and %q: out of order", s.nodes[i-1].ID, s.nodes[i].ID)
 		}
 	}
+	for i := range s.nodes {
+		for _, a := range s.nodes[i].Addresses {
+			if !s.nodes[i].Removed && !s.isOwn(a) {
+				report("node %q: its address %v was not noted", s.nodes[i].ID, a)
+			}
+		}
+	}
 	for i := 1; i < len(s.declines); i++ {
 		if s.declines[i-1].at > s.declines[i].at {
 			report("decline %d: out of order", i)

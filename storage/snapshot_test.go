@@ -105,6 +105,7 @@ func local() map[string]string {
 	return map[string]string{
 		"settled": "a cache of the digest",
 		"witness": "what this node observed",
+		"own":     "follows from nodes",
 		"config":  "compared as text",
 		"leases":  "compared by their sum and by Check",
 	}

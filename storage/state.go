@@ -28,8 +28,11 @@ type State struct {
 	history  []Revision       // oldest first
 	buckets  [lease.Buckets]NodeID
 	epoch    uint64
-	nodes    []Node  // by ID
+	nodes    []Node  // by ID; whoever changes them calls noteNodes
 	tokens   []Token // by Hash
+
+	// own says which living member has an address as its own. It follows from nodes.
+	own map[netip.Addr]NodeID
 
 	settled cache
 	witness witness
@@ -94,18 +97,50 @@ func (s *State) bucketsOf(id NodeID) lease.BucketSet {
 	return set
 }
 
-// ownerOfAddress prefers a living member: a removed one's address may have been given to its successor.
-func (s *State) ownerOfAddress(a netip.Addr) (NodeID, bool) {
-	var past NodeID
+// noteNodes notes that the members changed.
+func (s *State) noteNodes() {
+	s.own = make(map[netip.Addr]NodeID)
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		if !slices.Contains(n.Addresses, a) {
+		if n.Removed {
 			continue
 		}
-		if !n.Removed {
-			return n.ID, true
+		for _, a := range n.Addresses {
+			if _, taken := s.own[a]; !taken {
+				s.own[a] = n.ID
+			}
 		}
-		past = n.ID
+	}
+	s.settled.changed()
+}
+
+// isOwn says whether a is a living member's own address: no client can have it, whatever pools and
+// reservations say.
+func (s *State) isOwn(a netip.Addr) bool { _, ok := s.own[a]; return ok }
+
+// noTitle says for people why an address that is reserved to nobody else is not the client's to have.
+func (s *State) noTitle(a netip.Addr) string {
+	id, ok := s.own[a]
+	if !ok {
+		return "in no pool that is open to the client"
+	}
+	name := string(id)
+	if n, known := s.node(id); known && n.Name != "" {
+		name = n.Name
+	}
+	return "the own address of node " + name + ": exclude it from the pools"
+}
+
+// ownerOfAddress prefers a living member: a removed one's address may have been given to its successor.
+func (s *State) ownerOfAddress(a netip.Addr) (NodeID, bool) {
+	if id, ok := s.own[a]; ok {
+		return id, true
+	}
+	var past NodeID
+	for i := range s.nodes {
+		if slices.Contains(s.nodes[i].Addresses, a) {
+			past = s.nodes[i].ID
+		}
 	}
 	return past, past != ""
 }
