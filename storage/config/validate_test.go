@@ -107,6 +107,30 @@ func TestValidate_Problems(t *testing.T) {
 		{"service address in a pool", func(c *Config) { c.Subnets[0].ServiceAddress = addr("10.67.1.10") }, []string{
 			"subnets[0].service-address: 10.67.1.10 lies in pools[0]",
 		}},
+		{"relays and routers in a pool", func(c *Config) {
+			c.Subnets[0].Relays = []netip.Addr{addr("10.67.1.10"), addr("10.67.0.1")}
+			c.Subnets[2].Options = []Option{{3, []byte{10, 69, 0, 1, 10, 69, 0, 20}}}
+			c.Subnets[2].Pools = []Pool{
+				{Range: AddrRange{addr("10.69.0.10"), addr("10.69.0.99")}},
+				{Range: AddrRange{addr("10.69.0.110"), addr("10.69.0.120")}},
+			}
+			c.Subnets[2].Pools[0].Options = []Option{{3, []byte{10, 69, 0, 110}}}
+		}, []string{
+			"subnets[0].relays[0]: 10.67.1.10 lies in pools[0], which would give it to a client: add it to exclude",
+			"subnets[2].options.routers: 10.69.0.20 lies in pools[0]",
+			"subnets[2].pools[0].options.routers: 10.69.0.110 lies in pools[1]",
+		}},
+		{"a router of all subnets in a pool", func(c *Config) {
+			c.Options = []Option{{3, []byte{10, 69, 0, 20}}}
+			c.Subnets[2].Pools = []Pool{{Range: AddrRange{addr("10.69.0.10"), addr("10.69.0.99")}}}
+		}, []string{"subnets[2].pools[0].range: 10.69.0.20, a router of the subnet"}},
+		{"relays and routers that no client gets", func(c *Config) {
+			c.Subnets[2].Relays = []netip.Addr{addr("10.69.0.20")}
+			c.Subnets[2].Options = []Option{{3, []byte{10, 69, 0, 21}}}
+			c.Subnets[2].Pools = []Pool{{Range: AddrRange{addr("10.69.0.10"), addr("10.69.0.99")}}}
+			c.Subnets[2].Exclude = []AddrRange{{addr("10.69.0.20"), addr("10.69.0.20")}}
+			c.Subnets[2].Reservations = []Reservation{{Hardware: []byte{2, 3, 4, 5, 6, 7}, Address: addr("10.69.0.21")}}
+		}, nil},
 		{"pools", func(c *Config) {
 			c.Subnets[2].Pools = []Pool{
 				{Range: AddrRange{addr("10.69.0.10"), addr("10.69.0.99")}},

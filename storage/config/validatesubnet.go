@@ -153,6 +153,7 @@ func (v *validator) subnet(path string, s *Subnet, prefixOK bool, onLink map[lin
 	}
 	if prefixOK {
 		v.serviceAddress(path+".service-address", s)
+		v.neighbours(path, s, inner)
 	}
 	v.pools(path, s, prefixOK, inner)
 	for i, r := range s.Exclude {
@@ -182,6 +183,55 @@ func (v *validator) serviceAddress(path string, s *Subnet) {
 			v.problem(path, "%s lies in pools[%d]: exclude it there", a, j)
 		}
 	}
+}
+
+// neighbours checks that no pool gives away the address of a relay agent or of a router of the subnet.
+func (v *validator) neighbours(path string, s *Subnet, inner *Effective) {
+	const inPool = "%s lies in pools[%d], which would give it to a client: add it to exclude"
+	for i, a := range s.Relays {
+		if j, ok := s.givenBy(a); ok {
+			v.problem(path+".relays["+strconv.Itoa(i)+"]", inPool, a, j)
+		}
+	}
+	set := slices.ContainsFunc(s.Options, func(o Option) bool { return o.Code == optionRouters })
+	for _, a := range routersOf(inner) {
+		if j, ok := s.givenBy(a); ok && set {
+			v.problem(path+".options.routers", inPool, a, j)
+		} else if ok {
+			v.problem(path+".pools["+strconv.Itoa(j)+"].range",
+				"%s, a router of the subnet, would be given to a client: add it to exclude", a)
+		}
+	}
+	for i := range s.Pools {
+		for _, a := range routersOf(new(Effective).under(&s.Pools[i].Settings)) {
+			if j, ok := s.givenBy(a); ok {
+				v.problem(path+".pools["+strconv.Itoa(i)+"].options.routers", inPool, a, j)
+			}
+		}
+	}
+}
+
+// givenBy returns the index of the pool of s that would give a to any client.
+func (s *Subnet) givenBy(a netip.Addr) (int, bool) {
+	i := slices.IndexFunc(s.Pools, func(p Pool) bool { return p.Range.Contains(a) })
+	if i < 0 || slices.ContainsFunc(s.Exclude, func(r AddrRange) bool { return r.Contains(a) }) ||
+		slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.Address == a }) {
+		return 0, false
+	}
+	return i, true
+}
+
+// optionRouters is the code of the routers of a subnet (RFC 2132 §3.5).
+const optionRouters = 3
+
+// routersOf returns the routers that clients are told of.
+func routersOf(e *Effective) []netip.Addr {
+	data, _ := e.Option(optionRouters)
+	var out []netip.Addr
+	for ; len(data) >= 4; data = data[4:] {
+		out = append(out, netip.AddrFrom4([4]byte(data[:4])))
+	}
+	return out
 }
 
 // addrRange checks that r is a range and says whether it is.
