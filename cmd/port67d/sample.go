@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +17,32 @@ type devLink struct {
 	Interface string
 	Own       netip.Addr
 	Prefix    netip.Prefix
+	Gateways  []netip.Addr // of this host's default routes; they may lie elsewhere
+}
+
+// routesFile is where Linux lists the IPv4 routes.
+const routesFile = "/proc/net/route"
+
+// defaultGateways returns the gateways of the default routes in routes, the text of routesFile: addresses are
+// eight hex digits in the machine's order of octets.
+func defaultGateways(routes string) []netip.Addr {
+	var out []netip.Addr
+	for line := range strings.Lines(routes) {
+		f := strings.Fields(line) // interface, destination, gateway, …
+		if len(f) < 3 || f[1] != "00000000" {
+			continue
+		}
+		b, err := hex.DecodeString(f[2])
+		if err != nil || len(b) != 4 {
+			continue
+		}
+		var a [4]byte
+		binary.NativeEndian.PutUint32(a[:], binary.BigEndian.Uint32(b))
+		if a != [4]byte{} {
+			out = append(out, netip.AddrFrom4(a))
+		}
+	}
+	return out
 }
 
 // findDevLink returns the link on the named interface, or on the only one that is fit if name is empty: up, no
@@ -39,13 +69,16 @@ func findDevLink(name string) (devLink, error) {
 		for _, a := range addrs {
 			p, err := netip.ParsePrefix(a.String())
 			if err == nil && p.Addr().Is4() && p.Bits() <= 29 {
-				fit = append(fit, devLink{i.Name, p.Addr(), p.Masked()})
+				fit = append(fit, devLink{Interface: i.Name, Own: p.Addr(), Prefix: p.Masked()})
 				break
 			}
 		}
 	}
 	switch {
 	case len(fit) == 1:
+		// Without the file there is no gateway that could be known.
+		routes, _ := os.ReadFile(routesFile)
+		fit[0].Gateways = defaultGateways(string(routes))
 		return fit[0], nil
 	case name != "":
 		return devLink{}, fmt.Errorf("interface %s: not up with an IPv4 prefix of /29 or larger; this host has %s",
@@ -63,14 +96,20 @@ func findDevLink(name string) (devLink, error) {
 }
 
 // sampleConfig is a configuration to play with on l: short leases, and the upper half of the prefix, at most
-// 256 addresses, without our own address. It is not authoritative: a client that belongs to another server of
-// the link is never told no.
+// 256 addresses, without our own address and the default gateway's. It is not authoritative: a client that
+// belongs to another server of the link is never told no.
 func (l devLink) sampleConfig() string {
 	first, last := hostRange(l.Prefix)
 	size := min(uint32(256), (last-first+1)/2)
 	var exclude string
-	if own := number(l.Own); own > last-size && own <= last {
-		exclude = fmt.Sprintf("\n    exclude: [%v]", l.Own)
+	var inUse []string
+	for _, a := range append([]netip.Addr{l.Own}, l.Gateways...) {
+		if n := number(a); n > last-size && n <= last && !slices.Contains(inUse, a.String()) {
+			inUse = append(inUse, a.String())
+		}
+	}
+	if len(inUse) > 0 {
+		exclude = "\n    exclude: [" + strings.Join(inUse, ", ") + "]"
 	}
 	return fmt.Sprintf(`# A sample for trying things out. See dhcpctl config show.
 lease: {default: 10m, min: 1m, max: 1h}
