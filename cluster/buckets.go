@@ -7,6 +7,11 @@ import (
 	"port67/storage/lease"
 )
 
+// stride is the order in which buckets are looked at: odd, so that all of them are, and near the golden section of
+// their number, so that what a node keeps or gets lies all over them. A pool that is smaller than the number
+// of buckets then has addresses of every node.
+const stride = 157
+
 // assign shares the buckets out among live, as evenly as possible, and moves as few as it can: a bucket that
 // moves takes its clients from a node that has offers out for them. live may be in any order; the result does
 // not depend on it. With nobody live it returns owners unchanged.
@@ -37,8 +42,9 @@ func assign(owners [lease.Buckets]storage.NodeID, live []storage.NodeID) [lease.
 	}
 	have := make(map[storage.NodeID]int, len(live))
 	var homeless []int
-	for b, o := range owners {
-		if have[o] < want[o] {
+	for i := range owners {
+		b := i * stride % lease.Buckets
+		if o := owners[b]; have[o] < want[o] {
 			have[o]++
 			continue
 		}

@@ -52,6 +52,31 @@ func TestAssign(t *testing.T) {
 	}
 }
 
+// TestAssign_SmallPoolsHaveAddressesOfEveryNode: however the cluster grew, every node owns some of any 32
+// neighbouring buckets.
+func TestAssign_SmallPoolsHaveAddressesOfEveryNode(t *testing.T) {
+	ids := []storage.NodeID{"a", "b", "c"}
+	one := assign([lease.Buckets]storage.NodeID{}, ids[:1])
+	for name, owners := range map[string][lease.Buckets]storage.NodeID{
+		"at once":    assign([lease.Buckets]storage.NodeID{}, ids),
+		"one, three": assign(one, ids),
+		"one by one": assign(assign(one, ids[:2]), ids),
+		"after loss": assign(assign(assign(one, ids), ids[1:]), ids),
+	} {
+		for first := range lease.Buckets {
+			of := map[storage.NodeID]int{}
+			for b := first; b < first+32; b++ {
+				of[owners[b%lease.Buckets]]++
+			}
+			for _, id := range ids {
+				if of[id] < 4 {
+					t.Fatalf("%s: %s owns %d of the 32 buckets from %d on", name, id, of[id], first)
+				}
+			}
+		}
+	}
+}
+
 func TestAssign_LostBucketsGoToAllOthers(t *testing.T) {
 	from := assign([lease.Buckets]storage.NodeID{}, []storage.NodeID{"a", "b", "c", "d"})
 	to := assign(from, []storage.NodeID{"a", "b", "c"})

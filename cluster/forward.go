@@ -72,7 +72,11 @@ func (n *Node) forward(ctx context.Context, batch []*proposal, way way) (again [
 	sent := batch[:0]
 	for _, p := range batch {
 		if p.here { // Its sender will hear of the leader itself.
-			p.end(storage.Result{}, storage.ErrNoLeader)
+			err := storage.ErrNoLeader
+			if p.doubtful.Load() {
+				err = storage.ErrUnknown
+			}
+			p.end(storage.Result{}, err)
 			continue
 		}
 		b, err := logcodec.EncodeCommand(p.command)

@@ -100,7 +100,7 @@ func (n *Node) lead(ctx context.Context) {
 // open begins a leadership: true when its first entry is applied here, in one and the same term.
 func (n *Node) open(ctx context.Context) bool {
 	term := n.raft.CurrentTerm()
-	if n.raft.Barrier(enqueueMax).Error() != nil || n.raft.CurrentTerm() != term {
+	if settled(ctx, n.raft.Barrier(enqueueMax)) != nil || n.raft.CurrentTerm() != term {
 		return false
 	}
 	position := n.replica.position()
@@ -141,8 +141,8 @@ func (d *duty) round(ctx context.Context) {
 	if now.Sub(d.last) > d.n.timing.Lost/2 {
 		d.since = now // This process stood still: the others had no chance to be heard.
 	}
-	d.last = now
-	if d.n.trouble() != "" { // A leader whose state is wrong must not decide anything.
+	defer func() { d.last = time.Now() }() // What a round itself waits for is no standstill.
+	if d.n.trouble() != "" {               // A leader whose state is wrong must not decide anything.
 		_ = d.n.transfer("")
 		return
 	}
@@ -252,7 +252,7 @@ func (d *duty) members(ctx context.Context) {
 	for _, s := range n.servers() {
 		node, ok := n.members.get(storage.NodeID(s.ID))
 		if ok && node.Removed && node.ID != n.id {
-			_ = n.raft.RemoveServer(s.ID, 0, enqueueMax).Error()
+			_ = settled(ctx, n.raft.RemoveServer(s.ID, 0, enqueueMax))
 		}
 	}
 }
@@ -287,7 +287,7 @@ func (d *duty) promote(ctx context.Context, now time.Time) {
 		if now.Sub(ready[id]) < n.timing.Promote {
 			continue
 		}
-		err := n.raft.AddVoter(s.ID, s.Address, 0, enqueueMax).Error()
+		err := settled(ctx, n.raft.AddVoter(s.ID, s.Address, 0, enqueueMax))
 		if err == nil {
 			n.logger.Info("new voter", "node", id)
 		}
@@ -302,8 +302,8 @@ func (d *duty) lag(now time.Time) {
 	behind := map[storage.NodeID]time.Time{}
 	for id := range n.voters() {
 		h := n.ward.get(id)
-		if id == n.id || now.Sub(h.seen) > n.timing.Lost || h.applied+lagMax > index {
-			n.setAlarm(id, "")
+		if heard := now.Sub(h.seen) <= n.timing.Lost; id == n.id || !heard || h.applied+lagMax > index {
+			n.setLagging(id, "", heard && h.applied+lagMax > index)
 			continue
 		}
 		behind[id] = now
@@ -312,7 +312,8 @@ func (d *duty) lag(now time.Time) {
 		}
 		if now.Sub(behind[id]) > lagPatience && n.alarm(id) == "" {
 			n.logger.Error("a node does not keep up; restart it", "peer", id, "entries_behind", index-h.applied)
-			n.setAlarm(id, fmt.Sprintf("%d log entries behind and not catching up; restart it", index-h.applied))
+			n.setLagging(id, fmt.Sprintf("%d log entries behind and not catching up; restart it", index-h.applied),
+				false)
 		}
 	}
 	d.behind = behind
@@ -345,9 +346,9 @@ func (d *duty) disks(now time.Time) {
 		switch {
 		case id == n.id && !n.space.low():
 			room++
-		case id != n.id && !h.diskLow:
+		case id != n.id && !h.diskLow && d.serving(id, now): // A dead one takes no writes.
 			room++
-			if d.serving(id, now) && !h.seen.Before(d.since) {
+			if !h.seen.Before(d.since) {
 				other = id
 			}
 		}

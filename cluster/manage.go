@@ -214,9 +214,12 @@ func (n *Node) removeHere(ctx context.Context, id storage.NodeID) error {
 		_ = n.emptied(drain, id) // If nobody takes them now, somebody will when it is gone.
 		cancel()
 	}
-	if err := n.raft.RemoveServer(raft.ServerID(id), 0, enqueueMax).Error(); err != nil {
+	if err := settled(ctx, n.raft.RemoveServer(raft.ServerID(id), 0, enqueueMax)); err != nil {
 		if leadershipMoved(err) {
 			return errElsewhere
+		}
+		if !errors.Is(err, errUnsettled) { // It stays, so it shall have clients.
+			_, _ = n.Propose(ctx, storage.DrainNode{ID: id, Drained: false})
 		}
 		return fmt.Errorf("node %s: %w", id, err)
 	}

@@ -74,6 +74,8 @@ type Node struct {
 	ward     *ward
 	says     *sayings
 	space    *space
+	// reported is the highest index that this process has told others it had applied.
+	reported atomic.Uint64
 
 	changed chan struct{} // members may have changed; room for one
 	fatal   chan error    // why Run must end; room for one
@@ -82,7 +84,8 @@ type Node struct {
 
 	mu     sync.Mutex
 	halted error
-	alarms map[storage.NodeID]string // what is wrong with other nodes in this node's eyes
+	// What is wrong with other nodes in this node's eyes.
+	lagging, stranded map[storage.NodeID]string
 }
 
 // newNode makes the parts of a node that need no data folder.
@@ -101,7 +104,8 @@ func newNode(o Options) *Node {
 		ward:      newWard(),
 		says:      newSayings(),
 		replica:   newReplica(),
-		alarms:    map[storage.NodeID]string{},
+		lagging:   map[storage.NodeID]string{},
+		stranded:  map[storage.NodeID]string{},
 		led:       make(chan bool, 16),
 		changed:   make(chan struct{}, 1),
 		fatal:     make(chan error, 1),

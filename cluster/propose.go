@@ -305,17 +305,7 @@ func (n *Node) commitEntry(ctx context.Context, commands []storage.Command) ([]s
 	}
 	began := time.Now()
 	future := n.raft.Apply(data, enqueueMax)
-	ended := make(chan error, 1)
-	go func() { ended <- future.Error() }()
-	deadline := time.NewTimer(commitMax)
-	defer deadline.Stop()
-	select {
-	case err = <-ended:
-	case <-deadline.C:
-		return nil, storage.ErrUnknown
-	case <-ctx.Done():
-		return nil, storage.ErrUnknown
-	}
+	err = settled(ctx, future)
 	switch {
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout),
 		errors.Is(err, raft.ErrLeadershipTransferInProgress):
@@ -329,4 +319,23 @@ func (n *Node) commitEntry(ctx context.Context, commands []storage.Command) ([]s
 	}
 	n.observer.Committed(len(commands), time.Since(began))
 	return results, nil
+}
+
+// errUnsettled means that a future of the library was not settled in time: what it stands for may still happen.
+var errUnsettled = errors.New("not settled in time")
+
+// settled waits until a future of the library is settled, ctx ends, or commitMax has passed. The timeouts that the
+// library takes bound only its queues (G7): behind a disk that hangs a future is never settled.
+func settled(ctx context.Context, f raft.Future) error {
+	ended := make(chan error, 1)
+	go func() { ended <- f.Error() }()
+	deadline := time.NewTimer(commitMax)
+	defer deadline.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-deadline.C:
+	case <-ctx.Done():
+	}
+	return errUnsettled
 }

@@ -162,11 +162,15 @@ func (n *Node) ask(ctx context.Context, id storage.NodeID) (*peerv1.PulseReply, 
 	if at := n.replica.position().index; reply.GetMembersAt() > at && n.members.learn(reply.GetMembers()) {
 		n.membersChanged()
 	}
-	if reply.GetRemembered() > request.GetLastIndex() {
+	// What this very process has told, by this call or by one that overtook it, proves nothing.
+	if reply.GetRemembered() > max(request.GetLastIndex(), n.reported.Load()) {
 		n.fail(fmt.Errorf("data folder %s: its log ends at %d, but node %s remembers that it had reached %d: the "+
 			"disk has gone back in time; remove this node, empty the folder and join again",
 			n.folder.Dir(), request.GetLastIndex(), id, reply.GetRemembered()))
 		return nil, errors.New("rolled back")
+	}
+	if reply.GetTerm() < n.raft.CurrentTerm() {
+		return reply, nil // Its leadership is over: its clock is no anchor any more.
 	}
 	if reply.GetLeading() {
 		n.time.hear(reply.GetTerm(), millis(reply.GetTimeMillis()), sent)
@@ -186,6 +190,11 @@ func (n *Node) pulseRequest() *peerv1.PulseRequest {
 		Boot:      n.boot,
 	}
 	request.UpperMillis = n.upperMillis()
+	for told := n.reported.Load(); request.GetApplied() > told; told = n.reported.Load() {
+		if n.reported.CompareAndSwap(told, request.GetApplied()) {
+			break
+		}
+	}
 	return request
 }
 
@@ -258,7 +267,14 @@ func (v *verifier) run(ctx context.Context) error {
 			round = append(round, <-v.asks)
 		}
 		ended := make(chan error, 1)
-		go func() { ended <- v.once() }()
+		go func() {
+			// Twice: the first round may be confirmed by answers that were under way before it was asked for.
+			err := v.once()
+			if err == nil {
+				err = v.once()
+			}
+			ended <- err
+		}()
 		var err error
 		select {
 		case err = <-ended:

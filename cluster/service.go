@@ -126,6 +126,9 @@ func (s *service) Tell(stream grpc.ClientStreamingServer[peerv1.TellRequest, pee
 		if err != nil {
 			return nil //nolint:nilerr // The stream has ended, in whichever way; nothing is owed.
 		}
+		if node, ok := s.n.members.get(from); ok && node.Removed {
+			return status.Error(codes.PermissionDenied, "node removed")
+		}
 		if in.GetUpperMillis() > 0 {
 			s.n.time.tell(millis(in.GetUpperMillis()))
 		}

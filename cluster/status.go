@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -45,21 +46,27 @@ type MemberStatus struct {
 func (n *Node) installsAlarm(id raft.ServerID, index uint64) {
 	n.logger.Error("a node does not take its snapshot; remove it, empty its data folder and join again",
 		"peer", id, "snapshot_index", index)
-	n.setAlarm(storage.NodeID(id), fmt.Sprintf("does not take the snapshot of log index %d; remove it, "+
-		"empty its data folder and join again", index))
-}
-
-// setAlarm notes what is wrong with another node in this node's eyes; empty: nothing.
-func (n *Node) setAlarm(id storage.NodeID, text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.alarms[id] = text
+	n.stranded[storage.NodeID(id)] = fmt.Sprintf("does not take the snapshot of log index %d; remove it, "+
+		"empty its data folder and join again", index)
+}
+
+// setLagging notes that a node does not keep up, or with an empty text that it does. A node that keeps up has taken
+// its snapshot, too.
+func (n *Node) setLagging(id storage.NodeID, text string, keepsUp bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lagging[id] = text
+	if keepsUp {
+		delete(n.stranded, id)
+	}
 }
 
 func (n *Node) alarm(id storage.NodeID) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.alarms[id]
+	return cmp.Or(n.stranded[id], n.lagging[id])
 }
 
 // Status returns this node's knowledge of all members. It needs no quorum.

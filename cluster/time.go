@@ -155,6 +155,9 @@ func (t *timekeeper) hear(term uint64, at millis, sent Reading) {
 	if !t.heard.set || term > t.heard.term || at > t.heard.time+slow(t.heard.at, now) {
 		t.heard = mark{set: true, term: term, time: at, at: now}
 	}
+	if t.anchor.set && t.anchor.term == term && sent.Boot < t.anchor.at.Boot {
+		return // An exchange that began later has been taken in already.
+	}
 	t.anchor = mark{set: true, term: term, time: at, at: sent}
 	if t.told.set && t.told.at.Boot < sent.Boot {
 		t.told = mark{}
