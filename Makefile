@@ -59,9 +59,11 @@ docs:
 clean:
 	rm -rf bin build
 
-# The packages of Debian that a verb needs. Their services are not started.
+# The packages of Debian that a verb needs beside make and Go. Their services are not started. The race detector
+# needs a C compiler, the download of modules the certificates of the public authorities.
 packages-run:
-	@.ci/packages udhcpc iproute2 nftables
+	@.ci/packages ca-certificates udhcpc iproute2 nftables
 
 packages-test:
-	@.ci/packages udhcpc isc-dhcp-client dhcpcd-base isc-dhcp-relay tshark nftables iproute2 kea-admin
+	@.ci/packages git gcc libc6-dev ca-certificates udhcpc isc-dhcp-client dhcpcd-base isc-dhcp-relay \
+		tshark nftables iproute2 kea-admin
