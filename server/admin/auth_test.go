@@ -7,9 +7,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -137,6 +139,28 @@ func TestNewServer_Refused(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.text)
 			}
 		})
+	}
+}
+
+// A process that may not give files away (root of a service with few capabilities, or any other user) is told
+// what it lacks.
+func TestNewServer_GroupNotPermitted(t *testing.T) {
+	runtime.LockOSThread() // For good: the thread, which has fewer rights from here on, ends with the test.
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	if err := unix.Capget(&head, &caps[0]); err != nil {
+		t.Fatal(err)
+	}
+	caps[0].Effective &^= 1 << unix.CAP_CHOWN
+	if err := unix.Capset(&head, &caps[0]); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	_, err := admin.NewServer(admin.Options{Socket: path, SocketGroup: "64321"})
+	for _, want := range []string{path, "group 64321", "CAP_CHOWN", "leave the group out"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
 

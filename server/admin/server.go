@@ -110,12 +110,16 @@ func (s *Server) openSocket() error {
 		return fmt.Errorf("admin socket %s: %w", path, err)
 	}
 	// Who may speak is decided by the caller's credentials at each call; the mode keeps others from knocking.
-	err = os.Chmod(path, mode)
-	if err == nil && s.group >= 0 {
-		err = os.Chown(path, -1, s.group)
+	if err = os.Chmod(path, mode); err != nil {
+		err = fmt.Errorf("admin socket %s: %w", path, err)
+	} else if s.group >= 0 {
+		if err = os.Chown(path, -1, s.group); err != nil {
+			err = fmt.Errorf("admin socket %s: group %s: %w: run with CAP_CHOWN, or as a member of the group, "+
+				"or leave the group out", path, s.opt.SocketGroup, err)
+		}
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("admin socket %s: %w", path, err), l.Close())
+		return errors.Join(err, l.Close())
 	}
 	s.socket = l
 	return nil
