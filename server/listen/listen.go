@@ -9,7 +9,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"port67/server"
@@ -64,8 +63,9 @@ const (
 type Listener struct {
 	opt     Options
 	conn    *net.UDPConn
+	connOut *outlet  // replies by conn
 	raw     *os.File // AF_PACKET socket; nil without the right to have one
-	rawConn syscall.RawConn
+	rawOut  *outlet  // frames by raw
 	events  *os.File // netlink socket that tells of changes
 	links   *links
 	gate    gate
@@ -117,7 +117,11 @@ func (l *Listener) open() (err error) {
 	if l.conn, err = openUDP4(l.opt.Port); err != nil {
 		return err
 	}
-	if l.raw, l.rawConn, err = openRaw(); err != nil {
+	if l.connOut, err = newOutlet(l.conn); err != nil {
+		return trouble("UDP socket", err)
+	}
+	l.checkBuffer()
+	if l.raw, l.rawOut, err = openRaw(); err != nil {
 		l.opt.Log.Warn("raw frames are not possible: replies to clients without an address are broadcast; "+
 			"give port67d CAP_NET_RAW", "error", err)
 	}

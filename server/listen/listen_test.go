@@ -283,6 +283,30 @@ func TestListener_OverflowIsTold(t *testing.T) {
 	}
 }
 
+// A listener that may not have the buffer it needs says so, and how to get it; one that has it says nothing.
+func TestOpen_SmallReceiveBuffer(t *testing.T) {
+	newWorld(t)
+	var log lockedBuffer
+	l, err := Open(Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if text := log.String(); strings.Contains(text, "receive buffer") {
+		t.Errorf("with CAP_NET_ADMIN:\n%s", text)
+	}
+	if err := l.conn.SetReadBuffer(1 << 16); err != nil {
+		t.Fatal(err)
+	}
+	l.checkBuffer()
+	text := log.String()
+	for _, part := range []string{"receive buffer is small", "CAP_NET_ADMIN", "net.core.rmem_max", "octets=65536"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("log does not say %q:\n%s", part, text)
+		}
+	}
+}
+
 func TestListener_OverflowCounterWraps(t *testing.T) {
 	count := newTally()
 	l := &Listener{opt: Options{Observer: count}}

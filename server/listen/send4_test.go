@@ -3,10 +3,13 @@ package listen
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"net/netip"
+	"os"
 	"testing"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"port67/server/dhcp4"
 )
@@ -161,5 +164,48 @@ func TestSend4_InterfaceGone(t *testing.T) {
 	err := l.Send4(t.Context(), reply(300), dhcp4.Dest{Kind: dhcp4.DestBroadcast, Port: 68, IfIndex: 9999})
 	if err == nil || err.Error() != "reply by interface 9999: interface is gone" {
 		t.Errorf("error = %v, want that the interface is gone", err)
+	}
+}
+
+// Replies that find a stuck socket are given up, all of them and not one after the other; when there is room
+// again, they are sent.
+func TestOutlet_StuckSocket(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "ours"), os.NewFile(uintptr(fds[1]), "theirs")
+	defer ours.Close()
+	defer theirs.Close()
+	out, err := newOutlet(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(fd int) error { return unix.Send(fd, reply(300), 0) }
+	filled := 0
+	for ; err == nil; filled++ {
+		err = out.send(t.Context(), try)
+	}
+	if !errors.Is(err, errNoRoom) {
+		t.Fatalf("error after %d replies = %v, want %v", filled, err, errNoRoom)
+	}
+	const waiters = 500 // One after the other they would take 50 s.
+	ended := make(chan error, waiters)
+	for range waiters {
+		go func() { ended <- out.send(t.Context(), try) }()
+	}
+	for range waiters {
+		if err := next(t, ended, "a reply that waits for room"); !errors.Is(err, errNoRoom) {
+			t.Errorf("error = %v, want %v", err, errNoRoom)
+		}
+	}
+	b := make([]byte, 512)
+	for range filled - 1 {
+		if _, err := theirs.Read(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.send(t.Context(), try); err != nil {
+		t.Errorf("error = %v, though there is room", err)
 	}
 }

@@ -77,11 +77,40 @@ func setOptions(fd int) error {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) == nil {
 		return nil
 	}
-	// Without CAP_NET_ADMIN the kernel gives what net.core.rmem_max allows.
+	// Listener.checkBuffer tells what has come of it. Without CAP_NET_ADMIN the kernel gives what net.core.rmem_max allows.
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer); err != nil {
 		return trouble("socket option SO_RCVBUF", err)
 	}
 	return nil
+}
+
+// grantedBuffer returns how many octets of datagrams the kernel keeps for conn. It tells twice that number,
+// the other half being for its own records (socket(7)).
+func grantedBuffer(conn syscall.Conn) (int, error) {
+	c, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	octets := 0
+	if refused := c.Control(func(fd uintptr) {
+		octets, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+	}); refused != nil {
+		return 0, refused
+	}
+	return octets / 2, err
+}
+
+// checkBuffer warns of a receive buffer that is smaller than what was asked for: a burst of clients would
+// overflow it.
+func (l *Listener) checkBuffer() {
+	octets, err := grantedBuffer(l.conn)
+	switch {
+	case err != nil:
+		l.opt.Log.Warn("size of the receive buffer not known", "error", err)
+	case octets < receiveBuffer:
+		l.opt.Log.Warn("receive buffer is small: requests are lost when many clients come at once; give "+
+			"port67d CAP_NET_ADMIN, or raise net.core.rmem_max", "octets", octets, "wanted", receiveBuffer)
+	}
 }
 
 // read reads datagrams until ctx ends and hands them to workers, whose context is serve.
@@ -195,16 +224,16 @@ func (l *Listener) countOverflow(total uint32) {
 
 // openRaw opens the socket for frames to clients that cannot be reached by IP yet. It hears nothing
 // (protocol 0) and serves all interfaces, one of which each frame names.
-func openRaw() (*os.File, syscall.RawConn, error) {
+func openRaw() (*os.File, *outlet, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, trouble("packet socket", err)
 	}
 	f := os.NewFile(uintptr(fd), "packet")
-	c, err := f.SyscallConn()
+	o, err := newOutlet(f)
 	if err != nil {
 		_ = f.Close()
 		return nil, nil, trouble("packet socket", err)
 	}
-	return f, c, nil
+	return f, o, nil
 }
