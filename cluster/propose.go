@@ -321,11 +321,12 @@ func (n *Node) commitEntry(ctx context.Context, commands []storage.Command) ([]s
 	return results, nil
 }
 
-// errUnsettled means that a future of the library was not settled in time: what it stands for may still happen.
+// errUnsettled means that a future of the library was not settled in time: what it stands for may still
+// happen.
 var errUnsettled = errors.New("not settled in time")
 
-// settled waits until a future of the library is settled, ctx ends, or commitMax has passed. The timeouts that the
-// library takes bound only its queues (G7): behind a disk that hangs a future is never settled.
+// settled waits until a future of the library is settled, ctx ends, or commitMax has passed. The timeouts
+// that the library takes bound only its queues (G7): behind a disk that hangs a future is never settled.
 func settled(ctx context.Context, f raft.Future) error {
 	ended := make(chan error, 1)
 	go func() { ended <- f.Error() }()

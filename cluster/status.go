@@ -52,8 +52,8 @@ func (n *Node) installsAlarm(id raft.ServerID, index uint64) {
 		"empty its data folder and join again", index)
 }
 
-// setLagging notes that a node does not keep up, or with an empty text that it does. A node that keeps up has taken
-// its snapshot, too.
+// setLagging notes that a node does not keep up, or with an empty text that it does. A node that keeps up has
+// taken its snapshot, too.
 func (n *Node) setLagging(id storage.NodeID, text string, keepsUp bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -206,8 +206,9 @@ func (t *tool) clusterAdvanceTime() *cobra.Command {
 		Long: `Move cluster time forward, for good. While the whole cluster is down its time stands
 still, so every booking lasts longer by the outage. This gives that time back.
 
-Only safe if no client kept its lease for so long: a client that still uses an
-address whose booking ends now can lose it to another.`,
+Only safe if no client kept its lease for so long, and none has renewed since: a
+client that still uses an address whose booking ends now can lose it to another. So
+do it right after the cluster has started. All nodes must be there.`,
 		Example: "  dhcpctl cluster advance-time 6h --dry-run\n  dhcpctl cluster advance-time 6h",
 		Args:    exactly("DURATION"),
 		RunE: func(c *cobra.Command, args []string) error {

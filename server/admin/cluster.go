@@ -329,6 +329,9 @@ func (s *clusters) AdvanceTime(ctx context.Context, req *adminv1.AdvanceTimeRequ
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := allHeard(s.cluster.Status()); err != nil {
+		return nil, err
+	}
 	if req.GetValidateOnly() {
 		return resp, nil
 	}
@@ -338,4 +341,17 @@ func (s *clusters) AdvanceTime(ctx context.Context, req *adminv1.AdvanceTimeRequ
 		return nil, err
 	}
 	return resp, nil
+}
+
+// allHeard refuses to move cluster time while a member is silent: a node that does not hear of it goes on
+// renewing by the old time.
+func allHeard(status ClusterStatus) error {
+	for i := range status.Members {
+		m := &status.Members[i]
+		if !m.Node.Removed && !m.Alive {
+			return errState("STATE", m.Node.Name, "node "+m.Node.Name+": not heard from, and would go on renewing by "+
+				"the old time; bring it back or remove it first")
+		}
+	}
+	return nil
 }

@@ -12,10 +12,6 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// logCacheLen is how many of the newest entries are kept in memory, so that feeding a follower which is a
-// little behind reads no disk (safety.md G13).
-const logCacheLen = 4096
-
 // Fault is called before every write to the log, inside the time that counts as in flight. Returning an error
 // fails the write; not returning is a hung disk. It exists so that tests can break the disk.
 type Fault func() error
@@ -24,7 +20,7 @@ type Fault func() error
 // hears back from its disk goes on telling the others that all is well (safety.md G3, G4).
 type Log struct {
 	store *raftboltdb.BoltStore
-	cache *raft.LogCache
+	cache *cache
 	fault Fault
 
 	mu      sync.Mutex
@@ -58,13 +54,9 @@ func (f *Folder) Log(fault Fault) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: log: %w", f.dir, err)
 	}
-	cache, err := raft.NewLogCache(logCacheLen, store)
-	if err != nil {
-		return nil, fmt.Errorf("data folder %s: log: %w", f.dir, err)
-	}
 	return &Log{
 		store:  store,
-		cache:  cache,
+		cache:  newCache(store),
 		fault:  fault,
 		writes: map[uint64]time.Time{},
 		failed: make(chan struct{}),
