@@ -7,9 +7,9 @@ import (
 	"port67/storage/lease"
 )
 
-// stride is the order in which buckets are looked at: odd, so that all of them are, and near the golden section
-// of their number, so that what a node keeps or gets lies all over them. A pool that is smaller than the
-// number of buckets then has addresses of every node.
+// stride is the order in which buckets are looked at: odd, so that all of them are, and near the golden
+// section of their number, so that what a node keeps or gets lies all over them. A pool that is smaller than
+// the number of buckets then has addresses of every node.
 const stride = 157
 
 // assign shares the buckets out among live, as evenly as possible, and moves as few as it can: a bucket that
