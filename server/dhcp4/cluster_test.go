@@ -168,3 +168,50 @@ func TestReply_V4_064_InnermostSettingWins(t *testing.T) {
 		wantOption(t, &m, optDomainName, []byte(l.name))
 	}
 }
+
+// regroup moves 10.69.0.0/24 between shared networks.
+func regroup(w *world) {
+	w.reconfigure(func(c *config.Config) {
+		c.SharedNetworks[0].Name, c.SharedNetworks[0].Subnets = "hall", c.SharedNetworks[0].Subnets[:1]
+	})
+}
+
+// stale decides about q on what n1 knows, lets change happen in the cluster, and replies by its word.
+func (w *world) stale(q *Query, in *Ingress, change func(*world)) answer {
+	a := answer{d: w.decide(q, in)}
+	change(w)
+	if a.why = a.d.Why; a.why != Answer {
+		return a
+	}
+	a.result = w.apply(a.d.Command)
+	a.msg, a.why = Reply(&a.d, a.result)
+	return a
+}
+
+func TestCluster_P13_V4_149_HA_015_NoDenialByAnotherConfiguration(t *testing.T) {
+	const addr = "10.69.0.100"
+	at := with(optRequestedAddress, addr)
+	by := func(q *Query) *Query { return q.from("10.69.0.1", "") }
+	for _, c := range []struct {
+		name string
+		q    *Query
+		in   *Ingress
+		want verdict
+	}{
+		{"renewing", query(Request, 1).from("", addr), heard(addr, "10.67.0.2"), ack},
+		{"renewing by a relay", query(Request, 1, with(optRelayInfo, []byte{raiFlags, 1, relayUnicast})).
+			from("10.69.0.1", addr), relayed("10.69.0.1"), silent},
+		{"rebinding", query(Request, 1).from("10.69.0.1", addr), relayed("10.69.0.1"), silent},
+		{"rebooting", by(query(Request, 1, at)), relayed("10.69.0.1"), silent},
+		{"selecting", by(query(Request, 1, at, with(optServerID, addrN1))), relayed("10.69.0.1"), silent},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, testConfig())
+			w.bind(query(Request, 1), "floor", addr)
+			w.self.Anchored, w.self.Waited = false, true // so that the log is asked, and at once
+			if a := w.stale(c.q, c.in, regroup); a.verdict() != c.want {
+				t.Errorf("got %v, want %s", a, c.want)
+			}
+		})
+	}
+}

@@ -89,6 +89,8 @@ type Decision struct {
 	Config *config.Compiled
 	Key    lease.Key
 
+	// revision is that of the configuration by which the link was found.
+	revision uint64
 	query    *Query
 	ingress  *Ingress
 	keys     []lease.Key
@@ -125,8 +127,8 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		return Decision{Why: NoConfig}
 	}
 	c := chooser{view: view, self: self, q: q, in: in, d: Decision{
-		Config: view.Config(), Key: key, query: q, ingress: in, keys: q.keys(key),
-		Private: !q.Relayed() && addressed(in),
+		Config: view.Config(), Key: key, revision: view.Revision(), query: q, ingress: in,
+		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
 	}}
 	switch q.Type {
 	case Discover:

@@ -21,6 +21,11 @@ func (d *Decision) denies(r storage.Result) Why {
 	if d.query.Type != Request {
 		return RefusedUnheard // V4-104: nothing denies a DISCOVER.
 	}
+	if r.Revision != d.revision {
+		// The log has judged the client on a link that this node found in another configuration: subnets may
+		// have moved since. The client asks again, and then is told what is so (V4-149, HA-015).
+		return RefusedUnheard
+	}
 	switch d.mode {
 	case storage.Selecting:
 		return Answer // V4-123: the client chose us.

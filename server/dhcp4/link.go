@@ -13,6 +13,8 @@ type place struct {
 	subnet *config.CompiledSubnet
 	// by118 says that option 118 named the subnet; every reply then repeats it (V4-058).
 	by118 bool
+	// byAddr says that nothing but the client's address tells where it is.
+	byAddr bool
 }
 
 // locate finds the client's link: by the relay's link selection (RFC 3527), by the client's subnet selection
@@ -33,6 +35,7 @@ func locate(c *config.Compiled, q *Query, in *Ingress, has netip.Addr) (place, W
 		p.subnet, ok = c.SubnetOf(q.GIAddr)
 	case has.IsValid():
 		p.subnet, ok = c.SubnetOf(has)
+		p.byAddr = true
 	default:
 		p.subnet, ok = subnetOfIngress(c, in)
 	}

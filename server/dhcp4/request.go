@@ -27,8 +27,12 @@ func (c *chooser) request() {
 	if !c.identify() || c.waits() {
 		return
 	}
+	link := c.d.Path.Link
+	if c.d.place.byAddr {
+		link = "" // The log knows better than this node where the address belongs by now.
+	}
 	c.d.Command = storage.Bind{
-		Client: c.client(), Link: c.d.Path.Link, Addr: a, Mode: mode, AskedLease: c.q.asked(),
+		Client: c.client(), Link: link, Addr: a, Mode: mode, AskedLease: c.q.asked(),
 	}
 	if mode == storage.Selecting {
 		held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link)
