@@ -301,3 +301,43 @@ func TestIdentity_RFC2131_4_2(t *testing.T) {
 		}
 	}
 }
+
+func TestLink_RelaysOfASubnet_NoWayAround(t *testing.T) {
+	link := Option{optRelayInfo, []byte{raiLinkSelection, 4, 10, 68, 0, 0}}
+	sel := with(optSubnetSelection, "10.68.0.0")
+	const addr = "10.68.0.120"
+	for _, c := range []struct {
+		name string
+		q    *Query
+		in   *Ingress
+		want Why
+	}{
+		{"subnet selection without a relay", query(Discover, 1, sel), heard("", ""), UnknownRelay},
+		{"link selection without a relay", query(Discover, 1, link), heard("", ""), UnknownRelay},
+		{
+			"link selection by another relay",
+			query(Discover, 1, link).from("10.71.0.1", ""), relayed("10.71.0.1"), UnknownRelay,
+		},
+		{
+			"link selection by a relay of the list",
+			query(Discover, 1, link).from("10.68.0.1", ""), relayed("10.68.0.1"), Answer,
+		},
+		{"V4-154 renewal", query(Request, 1).from("", addr), heard(addr, "10.67.0.2"), Answer},
+		{
+			"V4-154 renewal with the subnet named",
+			query(Request, 1, sel).from("", addr), heard(addr, "10.67.0.2"), Answer,
+		},
+		{
+			"renewal of another subnet's address",
+			query(Request, 1, sel).from("", "10.67.0.120"), heard("10.67.0.120", "10.67.0.2"), UnknownRelay,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, testConfig())
+			w.bind(query(Request, 1), "10.68.0.0/24", addr)
+			if a := w.exchange(c.q, c.in); a.why != c.want {
+				t.Errorf("got %v, want why %d", a, c.want)
+			}
+		})
+	}
+}

@@ -42,11 +42,25 @@ func locate(c *config.Compiled, q *Query, in *Ingress, has netip.Addr) (place, W
 	if !ok {
 		return place{}, UnknownLink
 	}
-	if relays := p.subnet.Relays; q.Relayed() && len(relays) > 0 && !slices.Contains(relays, q.GIAddr) {
+	if (selected || wants || q.Relayed()) && !mayRelay(p.subnet, q, has) {
 		return place{}, UnknownRelay
 	}
 	p.link = p.subnet.Link
 	return p, Answer
+}
+
+// mayRelay says whether a message that names subnet s may come the way it came: through one of the relays of
+// s, if those are listed. A message that came directly and names it by an option may so only if the address
+// that the client has says the same, as in a renewal (RFC 2131 §4.4.5); else the options would be a way
+// around the list.
+func mayRelay(s *config.CompiledSubnet, q *Query, has netip.Addr) bool {
+	if len(s.Relays) == 0 {
+		return true
+	}
+	if !q.Relayed() {
+		return has.IsValid() && s.Prefix.Contains(has)
+	}
+	return slices.Contains(s.Relays, q.GIAddr)
 }
 
 // subnetOfIngress returns the subnet of the interface a message came in by: that of the address the node
