@@ -77,7 +77,7 @@ func setOptions(fd int) error {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) == nil {
 		return nil
 	}
-	// Listener.checkBuffer tells what has come of it. Without CAP_NET_ADMIN the kernel gives what net.core.rmem_max allows.
+	// Without CAP_NET_ADMIN the kernel gives what net.core.rmem_max allows; checkBuffer looks at it.
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer); err != nil {
 		return trouble("socket option SO_RCVBUF", err)
 	}
