@@ -11,9 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // defaultNodeFile is where the node file is looked for when --node does not name one.
@@ -92,6 +90,7 @@ func (src settingsSource) load() (nodeSettings, error) {
 	default:
 		problems = readNodeFile(src.file, text, words)
 	}
+	problems = append(problems, unknownVariables(src.environ)...)
 	for _, k := range settingKeys() {
 		prefix := k.env() + "="
 		for _, pair := range src.environ {
@@ -126,23 +125,16 @@ func (src settingsSource) load() (nodeSettings, error) {
 // keys, values of the wrong shape. Positions count from 1.
 func readNodeFile(name string, text []byte, words map[string]said) settingProblems {
 	at := func(line, column int) string { return fmt.Sprintf("%s:%d:%d", name, line, column) }
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		var y yaml.Error
-		if errors.As(err, &y) && y.GetToken() != nil {
-			p := y.GetToken().Position
-			return settingProblems{{Origin: at(p.Line, p.Column), Text: y.GetMessage()}}
-		}
-		return settingProblems{{Origin: name, Text: err.Error()}}
+	body, problem := parseNodeFile(name, at, text)
+	if problem != nil {
+		return settingProblems{*problem}
 	}
 	r := nodeFileReader{at: at, words: words, known: map[string]settingKey{}}
 	for _, k := range settingKeys() {
 		r.known[k.path] = k
 	}
-	for _, doc := range file.Docs {
-		if doc.Body != nil {
-			r.mapping("", doc.Body)
-		}
+	if body != nil {
+		r.mapping("", body)
 	}
 	return r.problems
 }
@@ -242,36 +234,4 @@ func scalar(n ast.Node) string {
 		return s.Value
 	}
 	return n.GetToken().Value
-}
-
-// nearest returns the word of list that is at most two letters away from the last part of key, or "".
-func nearest(key string, list []string) string {
-	best, bestAway := "", 3
-	for _, candidate := range list {
-		if d := distance(key, candidate); d < bestAway {
-			best, bestAway = candidate, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, remove or change to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -96,6 +96,10 @@ func TestSettings_Bad(t *testing.T) {
 		{"unknown key in a group", "peer:\n  listen: 10.67.0.2:6701\n  lisen: x\n",
 			[]string{"node.yaml:3:3: peer.lisen: unknown key; did you mean peer.listen?"}},
 		{"key said twice", "name: a\nname: b\n", []string{"node.yaml:2:1: "}},
+		{"a second document", peer + "---\nname: n2\n", []string{"node.yaml:3:5: a second document"}},
+		{"nested too deep", "name: " + strings.Repeat("[", 100_000), []string{"node.yaml:1:71: nested more than 64"}},
+		{"nested too deep in one line", strings.Repeat("- ", 100_000), []string{": nested more than 64 levels"}},
+		{"too large", "#" + strings.Repeat("x", 1<<20), []string{"node.yaml: 1048577 octets: a node file has at most"}},
 		{"keys where a value belongs", peer + "name: {a: b}\n",
 			[]string{"node.yaml:2:1: name: expected a value, found keys"}},
 		{"value where keys belong", "peer: 10.67.0.2:6701\n",
@@ -149,4 +153,39 @@ func TestSettings_BadFlagAndVariable(t *testing.T) {
 			t.Errorf("error %v lacks %q", err, want)
 		}
 	}
+}
+
+// A variable that begins like one of ours sets something or is refused: a slip must not pass unseen.
+func TestSettings_UnknownVariable(t *testing.T) {
+	src := settingsSource{
+		file:    filepath.Join(t.TempDir(), "node.yaml"),
+		environ: []string{"PORT67_PEER_LISTN=10.67.0.2:6701", "PORT67_COLOUR=red", "PORT670=x", "HOME=/root"},
+		flags:   map[string]string{"peer.listen": "10.67.0.2:6701", "name": "n1"},
+	}
+	_, err := src.load()
+	for _, want := range []string{
+		"PORT67_PEER_LISTN: unknown variable; did you mean PORT67_PEER_LISTEN?",
+		"PORT67_COLOUR: unknown variable; known are PORT67_NAME, ",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %q", err, want)
+		}
+	}
+	if lines := strings.Count(err.Error(), "\n") + 1; lines != 2 {
+		t.Errorf("%d problems, want 2:\n%v", lines, err)
+	}
+}
+
+// Nothing in a node file ends the program: what makes the YAML library panic is a problem of the file.
+func FuzzReadNodeFile(f *testing.F) {
+	for _, text := range []string{goodNodeFile, "? [a\n", "&a [*a]", "name: !!x", "\x00", "a: |\n b\n---\n", "- : -"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, p := range readNodeFile("node.yaml", []byte(text), map[string]said{}) {
+			if !strings.HasPrefix(p.Origin, "node.yaml") || p.Text == "" {
+				t.Errorf("problem %q", p)
+			}
+		}
+	})
 }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// variablePrefix begins the names of the variables that are ours.
+const variablePrefix = "PORT67_"
+
+// unknownVariables returns a problem for each variable of the environment that begins like one of ours and is
+// none: it was meant to set something, and would not.
+func unknownVariables(environ []string) settingProblems {
+	var names []string
+	for _, k := range settingKeys() {
+		names = append(names, k.env())
+	}
+	var problems settingProblems
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, variablePrefix) || slices.Contains(names, name) {
+			continue
+		}
+		text := "unknown variable; known are " + strings.Join(names, ", ")
+		if near := nearest(name, names); near != "" {
+			text = "unknown variable; did you mean " + near + "?"
+		}
+		problems = append(problems, settingProblem{Origin: name, Text: text})
+	}
+	return problems
+}
+
+// nearest returns the word of list that is at most two letters away from the last part of key, or "".
+func nearest(key string, list []string) string {
+	best, bestAway := "", 3
+	for _, candidate := range list {
+		if d := distance(key, candidate); d < bestAway {
+			best, bestAway = candidate, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, remove or change to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
