@@ -117,7 +117,15 @@ func (s *State) releaseLease(c ReleaseLease) Result {
 	if !ok {
 		return refuse(NoSuchLease, "the address has no lease")
 	}
+	if c.Client != "" && c.Client != l.Client {
+		return refuse(NotHolder, anotherHas(&l))
+	}
 	return s.giveBack(l)
+}
+
+// anotherHas says that a lease is not the one an operator saw.
+func anotherHas(l *lease.Lease) string {
+	return "meanwhile the lease is that of " + l.Client.String() + ": look at it and try again"
 }
 
 // deleteLease forgets a lease. With force the operator vouches that nobody uses the address: the only way
@@ -127,6 +135,8 @@ func (s *State) deleteLease(c DeleteLease) Result {
 	switch {
 	case !ok:
 		return refuse(NoSuchLease, "the address has no lease")
+	case c.Client != "" && c.Client != l.Client:
+		return refuse(NotHolder, anotherHas(&l))
 	case l.FreeFrom() > s.clock && !c.Force:
 		return Result{Refusal: StillBooked, Lease: l, Detail: "its client may still use the address"}
 	}

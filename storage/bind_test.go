@@ -206,7 +206,9 @@ func TestBind_P3_NothingLowersABooking(t *testing.T) {
 		}
 	}
 	w.want(StillBooked, DeleteLease{Addr: addr(a)})
-	w.must(DeleteLease{Addr: addr(a), Force: true})
+	w.want(NotHolder, DeleteLease{Addr: addr(a), Force: true, Client: client(9).Key})
+	w.want(NotHolder, ReleaseLease{Addr: addr(a), Client: client(9).Key})
+	w.must(DeleteLease{Addr: addr(a), Force: true, Client: w.lease(a).Client})
 	w.must(selecting(4, a))
 }
 

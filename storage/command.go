@@ -106,12 +106,16 @@ type (
 		Addr   netip.Addr
 		Force  bool
 		Author string
+		// Client is whose lease the operator saw; empty: whoever has it. Another's is left alone.
+		Client lease.Key
 	}
 
 	// ReleaseLease is Release on an operator's word.
 	ReleaseLease struct {
 		Addr   netip.Addr
 		Author string
+		// Client is as in DeleteLease.
+		Client lease.Key
 	}
 
 	// ClearDeclined ends the quarantine of one address, or of all if Addr is zero. No booking is lowered.

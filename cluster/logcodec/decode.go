@@ -117,11 +117,13 @@ func (d *decoder) operatorCommand(m *raftlogv1.Command) storage.Command {
 	case *raftlogv1.Command_DeleteLease:
 		c := k.DeleteLease
 		d.check("DeleteLease", c)
-		return storage.DeleteLease{Addr: d.addr(c.Addr), Force: c.Force, Author: string(c.Author)}
+		return storage.DeleteLease{
+			Addr: d.addr(c.Addr), Force: c.Force, Author: string(c.Author), Client: lease.Key(c.Client),
+		}
 	case *raftlogv1.Command_ReleaseLease:
 		c := k.ReleaseLease
 		d.check("ReleaseLease", c)
-		return storage.ReleaseLease{Addr: d.addr(c.Addr), Author: string(c.Author)}
+		return storage.ReleaseLease{Addr: d.addr(c.Addr), Author: string(c.Author), Client: lease.Key(c.Client)}
 	case *raftlogv1.Command_ClearDeclined:
 		c := k.ClearDeclined
 		d.check("ClearDeclined", c)

@@ -72,11 +72,11 @@ func (e *encoder) operatorCommand(m *raftlogv1.Command, c storage.Command) {
 		}}
 	case storage.DeleteLease:
 		m.Kind = &raftlogv1.Command_DeleteLease{DeleteLease: &raftlogv1.DeleteLease{
-			Addr: e.addr(c.Addr), Force: c.Force, Author: []byte(c.Author),
+			Addr: e.addr(c.Addr), Force: c.Force, Author: []byte(c.Author), Client: []byte(c.Client),
 		}}
 	case storage.ReleaseLease:
 		m.Kind = &raftlogv1.Command_ReleaseLease{ReleaseLease: &raftlogv1.ReleaseLease{
-			Addr: e.addr(c.Addr), Author: []byte(c.Author),
+			Addr: e.addr(c.Addr), Author: []byte(c.Author), Client: []byte(c.Client),
 		}}
 	case storage.ClearDeclined:
 		m.Kind = &raftlogv1.Command_ClearDeclined{ClearDeclined: &raftlogv1.ClearDeclined{

@@ -90,6 +90,12 @@ func story() []storage.Entry {
 		one(t+308, storage.AdvanceTime{By: 60, Author: "anna"}),
 		one(t+400, storage.DrainNode{ID: n2.ID, Drained: true}, storage.RemoveNode{ID: n2.ID}),
 		one(t+401, storage.Checkpoint{Index: 3, Digest: hash}),
+		one(t+402,
+			storage.ReleaseLease{Addr: addr("10.67.1.11"), Author: "anna", Client: clients[2].Key},
+			storage.ReleaseLease{Addr: addr("10.67.1.11"), Author: "anna", Client: clients[1].Key}),
+		one(t+403,
+			storage.DeleteLease{Addr: addr("10.67.1.11"), Force: true, Author: "anna", Client: clients[2].Key},
+			storage.DeleteLease{Addr: addr("10.67.1.11"), Force: true, Author: "anna", Client: clients[1].Key}),
 	}
 }
 

@@ -233,8 +233,8 @@ func (s *leases) ReleaseLease(ctx context.Context, req *adminv1.ReleaseLeaseRequ
 	if req.GetValidateOnly() {
 		return &adminv1.ReleaseLeaseResponse{Lease: s.leaseOf(&k.lease, k.conf, k.now)}, nil
 	}
-	_, err = s.propose(ctx, "lease "+a.String(), storage.ReleaseLease{Addr: a, Author: authorOf(ctx)})
-	if err != nil {
+	cmd := storage.ReleaseLease{Addr: a, Author: authorOf(ctx), Client: k.lease.Client}
+	if _, err = s.propose(ctx, "lease "+a.String(), cmd); err != nil {
 		return nil, err
 	}
 	l, err := s.get(ctx, a, false)
@@ -259,7 +259,9 @@ func (s *leases) DeleteLease(ctx context.Context, req *adminv1.DeleteLeaseReques
 	if req.GetValidateOnly() {
 		return resp, nil
 	}
-	cmd := storage.DeleteLease{Addr: a, Force: req.GetForce(), Author: authorOf(ctx)}
+	cmd := storage.DeleteLease{
+		Addr: a, Force: req.GetForce(), Author: authorOf(ctx), Client: k.lease.Client,
+	}
 	if _, err := s.propose(ctx, "lease "+a.String(), cmd); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -9,7 +10,9 @@ import (
 	"google.golang.org/grpc/codes"
 
 	adminv1 "port67/proto/admin/v1"
+	"port67/server/admin/admintest"
 	"port67/storage"
+	"port67/storage/lease"
 )
 
 func TestListLeases_Filters(t *testing.T) {
@@ -195,6 +198,35 @@ func TestDeleteLease_P3_OnlyForceDeletesABookedLease(t *testing.T) {
 	if err != nil {
 		t.Errorf("a lease whose booking is over: %v", err)
 	}
+}
+
+// TestLeaseChanges_P3_AnotherClientCame: between the look and the change the address got another client.
+func TestLeaseChanges_P3_AnotherClientCame(t *testing.T) {
+	c := sample(t)
+	client := adminv1.NewLeaseServiceClient(serve(t, c))
+	address := netip.MustParseAddr("10.67.1.5")
+	giveTo := func(n uint8) func() {
+		return func() {
+			c.Apply(storage.DeleteLease{Addr: address, Force: true},
+				admintest.Bind(admintest.Client(n, ""), "10.67.0.0/16", "10.67.1.5"))
+		}
+	}
+	c.Before(giveTo(20))
+	_, err := client.DeleteLease(deadline(t), &adminv1.DeleteLeaseRequest{Address: "10.67.1.5", Force: true})
+	if got := precondition(wantCode(t, err, codes.FailedPrecondition)); got != "HOLDER" {
+		t.Errorf("delete: precondition %q, want HOLDER", got)
+	}
+	c.Before(giveTo(21))
+	_, err = client.ReleaseLease(deadline(t), &adminv1.ReleaseLeaseRequest{Address: "10.67.1.5"})
+	if got := precondition(wantCode(t, err, codes.FailedPrecondition)); got != "HOLDER" {
+		t.Errorf("release: precondition %q, want HOLDER", got)
+	}
+	c.Read(func(v storage.View) {
+		l, ok := v.Lease(address)
+		if !ok || l.Status != lease.Bound || l.Client != admintest.Client(21, "").Key {
+			t.Errorf("the other client's lease is %+v", l)
+		}
+	})
 }
 
 func TestClearDeclined(t *testing.T) {

@@ -996,6 +996,7 @@ type DeleteLease struct {
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
 	Force         bool                   `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
 	Author        []byte                 `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`
+	Client        []byte                 `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1051,10 +1052,18 @@ func (x *DeleteLease) GetAuthor() []byte {
 	return nil
 }
 
+func (x *DeleteLease) GetClient() []byte {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
 type ReleaseLease struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
 	Author        []byte                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`
+	Client        []byte                 `protobuf:"bytes,3,opt,name=client,proto3" json:"client,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1099,6 +1108,13 @@ func (x *ReleaseLease) GetAddr() []byte {
 func (x *ReleaseLease) GetAuthor() []byte {
 	if x != nil {
 		return x.Author
+	}
+	return nil
+}
+
+func (x *ReleaseLease) GetClient() []byte {
+	if x != nil {
+		return x.Client
 	}
 	return nil
 }
@@ -2098,14 +2114,16 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x06author\x18\x04 \x01(\fR\x06author\x12\x18\n" +
 	"\acomment\x18\x05 \x01(\fR\acomment\x12\x12\n" +
 	"\x04wall\x18\x06 \x01(\x03R\x04wallB\t\n" +
-	"\a_config\"O\n" +
+	"\a_config\"g\n" +
 	"\vDeleteLease\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\x12\x16\n" +
-	"\x06author\x18\x03 \x01(\fR\x06author\":\n" +
+	"\x06author\x18\x03 \x01(\fR\x06author\x12\x16\n" +
+	"\x06client\x18\x04 \x01(\fR\x06client\"R\n" +
 	"\fReleaseLease\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
-	"\x06author\x18\x02 \x01(\fR\x06author\";\n" +
+	"\x06author\x18\x02 \x01(\fR\x06author\x12\x16\n" +
+	"\x06client\x18\x03 \x01(\fR\x06client\";\n" +
 	"\rClearDeclined\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\fR\x06author\"5\n" +
