@@ -249,10 +249,9 @@ func takeField(to *config.Reservation, from *adminv1.Reservation, field string) 
 		if from.GetClientId() == "" {
 			return nil
 		}
-		b, ok := parseClientID(from.GetClientId())
-		if !ok {
-			return errField("reservation.client_id", "%q is no client ID: pairs of hex digits, as in 01026700000001",
-				from.GetClientId())
+		b, err := configfile.ParseClientID(from.GetClientId())
+		if err != nil {
+			return errField("reservation.client_id", "%v", err)
 		}
 		to.ClientID = b
 	case "hostname":
@@ -264,12 +263,6 @@ func takeField(to *config.Reservation, from *adminv1.Reservation, field string) 
 			"rarp can", field)
 	}
 	return nil
-}
-
-// parseClientID reads a client identifier in hex, with or without colons.
-func parseClientID(text string) ([]byte, bool) {
-	b, err := hex.DecodeString(strings.ReplaceAll(strings.TrimPrefix(text, "id:"), ":", ""))
-	return b, err == nil && len(b) > 0
 }
 
 // subnetFor finds the subnet that a new reservation belongs to, by its prefix or else by its address.
@@ -332,13 +325,14 @@ func findReservation(c *config.Config, key, prefix string) (*config.Subnet, int,
 	return found, index, nil
 }
 
-// matchReservation says which reservations key means: an address, a hardware address, or id: and hex.
+// matchReservation says which reservations key means: an address, a hardware address, or id: and a client
+// identifier as the configuration file has it.
 func matchReservation(key string) (func(*config.Reservation) bool, error) {
 	if a, err := netip.ParseAddr(key); err == nil {
 		return func(r *config.Reservation) bool { return r.Address == a }, nil
 	}
-	if strings.HasPrefix(key, "id:") {
-		if id, ok := parseClientID(key); ok {
+	if text, isID := strings.CutPrefix(key, "id:"); isID {
+		if id, err := configfile.ParseClientID(text); err == nil {
 			return func(r *config.Reservation) bool { return bytes.Equal(r.ClientID, id) }, nil
 		}
 	} else if hw, ok := parseHardware(key); ok {

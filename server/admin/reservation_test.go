@@ -68,7 +68,7 @@ func TestCreateReservation_Refused(t *testing.T) {
 		"no identifier":  {&adminv1.Reservation{Address: "10.67.0.101"}, codes.InvalidArgument, "no identifier"},
 		"bad address":    {scanner("", "x"), codes.InvalidArgument, "address"},
 		"bad hardware":   {&adminv1.Reservation{Hardware: "02:67"}, codes.InvalidArgument, "hardware"},
-		"bad client id":  {&adminv1.Reservation{ClientId: "xyz"}, codes.InvalidArgument, "client ID"},
+		"bad client id":  {&adminv1.Reservation{ClientId: "xyz"}, codes.InvalidArgument, "client identifier"},
 		"no subnet":      {&adminv1.Reservation{Hardware: "02:67:00:00:00:02"}, codes.InvalidArgument, "subnet"},
 		"unknown subnet": {scanner("10.9.0.0/16", ""), codes.NotFound, "10.9.0.0/16"},
 		"outside":        {scanner("", "10.9.0.1"), codes.InvalidArgument, "10.9.0.1"},

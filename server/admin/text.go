@@ -7,6 +7,7 @@ import (
 
 	adminv1 "port67/proto/admin/v1"
 	"port67/storage/config"
+	"port67/storage/configfile"
 )
 
 // The sub-options of the relay agent information that people look for (RFC 3046 §3.1, §3.2).
@@ -45,9 +46,9 @@ func octetsText(octets string) string {
 	return octets
 }
 
-// parseHardware reads an Ethernet address with colons, hyphens or neither.
+// parseHardware reads an Ethernet address as the configuration file has it.
 func parseHardware(text string) ([]byte, bool) {
-	b, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "").Replace(text))
+	b, err := configfile.ParseHardware(text)
 	return b, err == nil && len(b) == 6
 }
 

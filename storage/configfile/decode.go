@@ -168,8 +168,8 @@ func (d *decoder) reservations(path string, n ast.Node, s *config.Subnet) {
 	d.sequence(path, n, func(_ int, path string, n ast.Node) {
 		var r config.Reservation
 		d.mapping(path, n, append([]key{
-			{name: "hardware", take: value(d, &r.Hardware, hardware)},
-			{name: "client-id", take: value(d, &r.ClientID, clientID)},
+			{name: "hardware", take: value(d, &r.Hardware, ParseHardware)},
+			{name: "client-id", take: value(d, &r.ClientID, ParseClientID)},
 			{name: "address", take: value(d, &r.Address, address)},
 			{name: "hostname", take: value(d, &r.Hostname, asIs)},
 			{name: "rarp", take: value(d, &r.RARP, config.ParseBool)},
@@ -252,8 +252,9 @@ func prefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// hardware reads pairs of hex digits with colons or hyphens between them, or in Cisco's three groups.
-func hardware(s string) ([]byte, error) {
+// ParseHardware reads a hardware address: pairs of hex digits with colons or hyphens between them or nothing,
+// or Cisco's three groups.
+func ParseHardware(s string) ([]byte, error) {
 	b, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "", ".", "").Replace(s))
 	if err != nil || len(b) == 0 {
 		return nil, fmt.Errorf("%q is no hardware address: write as in 02:67:00:00:00:01", s)
@@ -261,9 +262,9 @@ func hardware(s string) ([]byte, error) {
 	return b, nil
 }
 
-// clientID reads option 61: pairs of hex digits, type octet included, or text:NAME for a name behind a type
-// octet of zero (RFC 2132 §9.14).
-func clientID(s string) ([]byte, error) {
+// ParseClientID reads option 61: pairs of hex digits, type octet included and with or without hex: before them,
+// or text:NAME for a name behind a type octet of zero (RFC 2132 §9.14).
+func ParseClientID(s string) ([]byte, error) {
 	if name, ok := strings.CutPrefix(s, "text:"); ok {
 		return append([]byte{0}, name...), nil
 	}
