@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/url"
@@ -42,8 +43,9 @@ type link struct {
 	cert    string
 	key     string
 	ca      string
-	// dialErr is why the last attempt to connect did not come about; gRPC would bury it.
-	dialErr atomic.Pointer[error]
+	// dialErr is why the last attempt to connect did not come about, trustErr why one end did not trust the
+	// other; gRPC would bury them.
+	dialErr, trustErr atomic.Pointer[error]
 }
 
 // flags adds the flags that say where a node is. The environment is the default.
@@ -70,6 +72,12 @@ func (t *tool) dial(c *cobra.Command) (*grpc.ClientConn, error) {
 	if t.conn != nil {
 		return t.conn, nil
 	}
+	if f := c.Flags(); f.Changed("socket") {
+		if f.Changed("server") {
+			return nil, usagef(c, "--socket and --server: two ways to one node: give one of them")
+		}
+		t.link.servers = nil // Those of the environment.
+	}
 	creds, dialer := insecure.NewCredentials(), t.link.dialSocket
 	if len(t.link.servers) > 0 {
 		for _, s := range t.link.servers {
@@ -81,7 +89,7 @@ func (t *tool) dial(c *cobra.Command) (*grpc.ClientConn, error) {
 		if err != nil {
 			return nil, err
 		}
-		creds, dialer = credentials.NewTLS(conf), t.link.dialServers
+		creds, dialer = &witness{credentials.NewTLS(conf), &t.link}, t.link.dialServers
 	}
 	conn, err := grpc.NewClient("passthrough:///port67", grpc.WithTransportCredentials(creds),
 		grpc.WithContextDialer(dialer), grpc.WithUserAgent("dhcpctl/"+version()),
@@ -126,6 +134,54 @@ func (l *link) dialServers(ctx context.Context, _ string) (net.Conn, error) {
 	err := errors.Join(errs...)
 	l.dialErr.Store(&err)
 	return nil, err
+}
+
+// witness is credentials that note in link when one end does not trust the other.
+type witness struct {
+	credentials.TransportCredentials
+	link *link
+}
+
+// Clone returns a copy that notes in the same place.
+func (w *witness) Clone() credentials.TransportCredentials {
+	return &witness{w.TransportCredentials.Clone(), w.link}
+}
+
+// ClientHandshake notes why a handshake failed, if it was not for the network.
+func (w *witness) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn,
+	credentials.AuthInfo, error,
+) {
+	conn, info, err := w.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	var network net.Error
+	switch {
+	case err == nil:
+		return &witnessedConn{conn, w.link}, info, nil
+	case isAlert(err), !errors.As(err, &network) && !errors.Is(err, io.EOF) && ctx.Err() == nil:
+		w.link.trustErr.Store(&err)
+	}
+	return nil, nil, err
+}
+
+// witnessedConn notes the other end's refusal of our certificate: in TLS 1.3 it comes after the handshake
+// (RFC 8446 §4.4.4).
+type witnessedConn struct {
+	net.Conn
+	link *link
+}
+
+// Read notes what the other end says against us.
+func (c *witnessedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if isAlert(err) {
+		c.link.trustErr.Store(&err)
+	}
+	return n, err
+}
+
+// isAlert says whether err is a TLS alert of the other end.
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
 // unreachable says why no node answered, and what to do about it.

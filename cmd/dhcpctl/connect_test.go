@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -38,6 +40,33 @@ func serveTLS(t *testing.T, authority *admintest.Authority, shown tls.Certificat
 	return s.Addr().String()
 }
 
+// servePlain returns the address of somebody who speaks, but no TLS.
+func servePlain(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("220 mail.example.org\r\n"))
+			_, _ = io.Copy(io.Discard, conn)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	return l.Addr().String()
+}
+
 func TestServer_MutualTLS(t *testing.T) {
 	ours, theirs := admintest.NewAuthority(t), admintest.NewAuthority(t)
 	ada := ours.Named(t, "port67://"+admintest.ClusterID+"/admin/ada")
@@ -46,7 +75,8 @@ func TestServer_MutualTLS(t *testing.T) {
 	impostor := serveTLS(t, ours, ada)
 	cert, key, ca := ours.Files(t, ada)
 	nodeCert, nodeKey, _ := ours.Files(t, node)
-	_, _, otherCA := theirs.Files(t, theirs.Named(t, ""))
+	otherCert, otherKey, otherCA := theirs.Files(t, theirs.Named(t, "port67://"+admintest.ClusterID+"/admin/ada"))
+	plain := servePlain(t)
 	for name, c := range map[string]struct {
 		server, cert, key, ca string
 		exit                  int
@@ -55,8 +85,10 @@ func TestServer_MutualTLS(t *testing.T) {
 		"administrator":                {good, cert, key, ca, exitDone, "quorum"},
 		"first node dead":              {"127.0.0.1:1," + good, cert, key, ca, exitDone, "quorum"},
 		"all nodes dead":               {"127.0.0.1:1,127.0.0.1:2", cert, key, ca, exitUnreachable, "127.0.0.1:2"},
-		"node of another cluster":      {good, cert, key, otherCA, exitUnreachable, "certificate"},
-		"somebody who is no node":      {impostor, cert, key, ca, exitUnreachable, "not a node's"},
+		"node of another cluster":      {good, cert, key, otherCA, exitRefused, "certificate"},
+		"of another cluster":           {good, otherCert, otherKey, ca, exitRefused, "no trust between"},
+		"no TLS at the other end":      {plain, cert, key, ca, exitRefused, "no trust between"},
+		"somebody who is no node":      {impostor, cert, key, ca, exitRefused, "not a node's"},
 		"a node is no administrator":   {good, nodeCert, nodeKey, ca, exitRefused, "not an administrator's"},
 		"key of another certificate":   {good, cert, nodeKey, ca, exitRefused, "certificate"},
 		"authority without a file":     {good, cert, key, ca + "x", exitRefused, "authority's certificate"},

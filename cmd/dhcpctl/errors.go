@@ -90,6 +90,10 @@ func (t *tool) explainStatus(s *status.Status) int {
 		fmt.Fprintf(t.err, "dhcpctl: %s\n", s.Message())
 		fmt.Fprintln(t.err, "What this node knows is shown by dhcpctl cluster status, and by lists with --stale.")
 		return exitUnreachable
+	case s.Code() == codes.Unavailable && reason == "" && t.link.trustErr.Load() != nil:
+		fmt.Fprintf(t.err, "dhcpctl: no trust between this tool and %s: %v\n", joinWords(t.link.servers),
+			*t.link.trustErr.Load())
+		return exitRefused
 	case s.Code() == codes.Unavailable && reason == "", s.Code() == codes.DeadlineExceeded && reason == "":
 		fmt.Fprintf(t.err, "dhcpctl: %s\n", t.link.unreachable(s))
 		return exitUnreachable

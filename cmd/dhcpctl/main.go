@@ -72,7 +72,7 @@ node reachable.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              cobra.ArbitraryArgs,
 		RunE:              nounOnly,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return t.checkFormat() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return t.checkFlags() },
 	}
 	root.SetIn(t.in)
 	root.SetOut(t.out)

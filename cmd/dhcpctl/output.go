@@ -21,8 +21,11 @@ import (
 // none stands in a table where there is nothing to say.
 const none = "-"
 
-// checkFormat refuses an output format that does not exist, before anything is done.
-func (t *tool) checkFormat() error {
+// checkFlags refuses what means nothing for any command, before anything is done.
+func (t *tool) checkFlags() error {
+	if t.wait < 0 {
+		return &usageError{text: fmt.Sprintf("--timeout %v: not below 0", t.wait), command: "dhcpctl"}
+	}
 	switch t.format {
 	case "table", "wide", "json", "yaml":
 		return nil
