@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,13 +89,34 @@ func (n *Node) Drain(ctx context.Context, id storage.NodeID, drained bool) error
 		return nil
 	}
 	if len(n.voters()) > 1 {
-		if way := n.route.now(); way.leader == id {
-			if err := n.Transfer(ctx, ""); err != nil {
-				return err
-			}
+		if err := n.unseat(ctx, id); err != nil {
+			return err
 		}
 	}
 	return n.emptied(ctx, id)
+}
+
+// unseat has id hand leadership over if it leads. Only id is asked: by the time whoever leads is found, that may
+// be another.
+func (n *Node) unseat(ctx context.Context, id storage.NodeID) error {
+	way := n.route.now()
+	if way.leader != id {
+		return nil
+	}
+	err := errElsewhere
+	if id == n.id && way.ready {
+		err = n.transferHere("")
+	} else if id != n.id {
+		client, unreachable := n.peers.ready(ctx, id)
+		if unreachable == nil {
+			_, err = client.Transfer(ctx, &peerv1.TransferRequest{})
+			err = fromStatus(err)
+		}
+	}
+	if errors.Is(err, errElsewhere) {
+		return nil
+	}
+	return err
 }
 
 // emptied waits until id owns no bucket, or nobody else could.
@@ -291,16 +313,40 @@ func (n *Node) transferHere(id storage.NodeID) error {
 	return nil
 }
 
-// transfer hands leadership to id, or to whoever is most up to date.
+// transfer hands leadership to id, or to the heir. While it lasts nothing is proposed, so it must not be tried
+// with a node that does not answer.
 func (n *Node) transfer(id storage.NodeID) error {
 	if id == "" {
-		return n.raft.LeadershipTransfer().Error()
+		if id = n.heir(); id == "" {
+			return errors.New("no other voter is heard from and well; start one first")
+		}
 	}
 	addr, err := n.members.ServerAddr(raft.ServerID(id))
 	if err != nil {
 		return err
 	}
 	return n.raft.LeadershipTransferToServer(raft.ServerID(id), addr).Error()
+}
+
+// heir returns the voter that should lead after this node: one that is heard from and well, rather one that is
+// not drained, and of those the one that has applied most. It returns none if there is none.
+func (n *Node) heir() storage.NodeID {
+	var best storage.NodeID
+	var bestRank [2]uint64
+	for _, m := range n.members.others() {
+		h := n.ward.get(m.ID)
+		if !n.voters()[m.ID] || time.Since(h.seen) > n.timing.Lost || h.trouble != "" || h.diskLow {
+			continue
+		}
+		rank := [2]uint64{0, h.applied}
+		if !m.Drained {
+			rank[0] = 1
+		}
+		if best == "" || slices.Compare(rank[:], bestRank[:]) > 0 {
+			best, bestRank = m.ID, rank
+		}
+	}
+	return best
 }
 
 // Leave prepares a planned stop: this node's buckets and leadership go to the others, bookings that wait to
