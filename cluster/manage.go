@@ -96,8 +96,8 @@ func (n *Node) Drain(ctx context.Context, id storage.NodeID, drained bool) error
 	return n.emptied(ctx, id)
 }
 
-// unseat has id hand leadership over if it leads. Only id is asked: by the time whoever leads is found, that may
-// be another.
+// unseat has id hand leadership over if it leads. Only id is asked: by the time whoever leads is found, that
+// may be another.
 func (n *Node) unseat(ctx context.Context, id storage.NodeID) error {
 	way := n.route.now()
 	if way.leader != id {
@@ -313,8 +313,8 @@ func (n *Node) transferHere(id storage.NodeID) error {
 	return nil
 }
 
-// transfer hands leadership to id, or to the heir. While it lasts nothing is proposed, so it must not be tried
-// with a node that does not answer.
+// transfer hands leadership to id, or to the heir. While it lasts nothing is proposed, so it must not be
+// tried with a node that does not answer.
 func (n *Node) transfer(id storage.NodeID) error {
 	if id == "" {
 		if id = n.heir(); id == "" {
@@ -328,8 +328,8 @@ func (n *Node) transfer(id storage.NodeID) error {
 	return n.raft.LeadershipTransferToServer(raft.ServerID(id), addr).Error()
 }
 
-// heir returns the voter that should lead after this node: one that is heard from and well, rather one that is
-// not drained, and of those the one that has applied most. It returns none if there is none.
+// heir returns the voter that should lead after this node: one that is heard from and well, rather one that
+// is not drained, and of those the one that has applied most. It returns none if there is none.
 func (n *Node) heir() storage.NodeID {
 	var best storage.NodeID
 	var bestRank [2]uint64
