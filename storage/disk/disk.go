@@ -7,7 +7,7 @@
 //	  …            small files: identity, certificates; written whole or not at all, 0600
 //	  log.db       the log and the votes (bbolt)
 //	  reserve      room set aside for when the disk is full
-//	  snapshots/   the newest three
+//	  snapshots/   the newest three; 0700, for the library that writes them leaves them open to read
 //
 // This package is a shell.
 package disk
@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -43,49 +44,114 @@ var (
 
 // Folder is an open data folder. It is locked against other processes until Close.
 type Folder struct {
-	dir  string
-	lock *os.File
-	// Of Create, for Discard: whether it made the folder itself, and what lay in it before.
-	made   bool
-	before map[string]bool
+	dir     string
+	lock    *os.File
+	warning string
+	fresh   *fresh // from Create to Seal
 }
 
-// Create begins a new data folder at dir and locks it. The folder is a node's only after Seal; until then
-// Discard takes away what Create and WriteFile made. Errors may be ErrTaken and ErrInUse.
+// fresh is what Create and its followers have made and changed, so that Discard can take exactly that back.
+type fresh struct {
+	folders []string // outermost first, the data folder last if it was not there
+	files   map[string]bool
+	mode    fs.FileMode // the folder's own, if remode
+	remode  bool
+}
+
+// Create begins a new data folder at dir and locks it. A folder that is there already must be empty. It is a
+// node's only after Seal; until then Discard takes away what was made. Errors may be ErrTaken and ErrInUse;
+// after any error the disk is as it was.
 func Create(dir string) (*Folder, error) {
-	f := &Folder{dir: dir}
-	switch _, err := os.Stat(dir); {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("data folder %s: %w", dir, err)
+	f := &Folder{dir: dir, fresh: &fresh{files: map[string]bool{}}}
+	err := f.makeFolders()
+	if err == nil {
+		err = f.occupy()
+	}
+	if err == nil {
+		return f, nil
+	}
+	if undone := f.Discard(); undone != nil {
+		err = fmt.Errorf("%w; and %v", err, undone)
+	}
+	return nil, err
+}
+
+// makeFolders makes the data folder, and those above it that are missing.
+func (f *Folder) makeFolders() error {
+	var missing []string
+	for dir := filepath.Clean(f.dir); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil {
+			break
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("data folder %s: %w", f.dir, err)
 		}
-		f.made = true
-	case err != nil:
-		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+		missing = append(missing, dir)
 	}
-	if _, err := os.Stat(f.Path(formatFile)); err == nil {
-		return nil, fmt.Errorf("data folder %s: %w; choose another one, or remove it if that node is gone "+
-			"for ever", dir, ErrTaken)
+	for _, dir := range slices.Backward(missing) {
+		err := os.Mkdir(dir, 0o700)
+		if errors.Is(err, fs.ErrExist) {
+			continue // Somebody else was faster, so it is not for us to remove.
+		}
+		if err != nil {
+			return fmt.Errorf("data folder %s: %w", f.dir, err)
+		}
+		f.fresh.folders = append(f.fresh.folders, dir)
 	}
-	if _, err := os.Stat(f.Path(logFile)); err == nil {
-		return nil, fmt.Errorf("data folder %s: holds a log but no finished node; empty the folder and "+
-			"start again", dir)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("data folder %s: %w", dir, err)
-	}
-	f.before = make(map[string]bool, len(entries))
-	for _, e := range entries {
-		f.before[e.Name()] = true
-	}
-	if err := os.Chmod(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+	return nil
+}
+
+// occupy locks the folder, if it is fit for a new node, and closes it to others. It looks before it locks, so
+// that nothing is written to a folder of somebody else, and again behind the lock, because another process
+// may have finished meanwhile.
+func (f *Folder) occupy() error {
+	switch _, err := os.Lstat(f.Path(lockFile)); {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := f.checkEmpty(); err != nil {
+			return err
+		}
+	case f.Has(formatFile):
+		return f.checkEmpty()
 	}
 	if err := f.acquire(); err != nil {
-		return nil, err
+		return err
 	}
-	return f, nil
+	if err := f.checkEmpty(); err != nil {
+		return err
+	}
+	info, err := os.Stat(f.dir)
+	if err != nil {
+		return fmt.Errorf("data folder %s: %w", f.dir, err)
+	}
+	if info.Mode().Perm() == 0o700 {
+		return nil
+	}
+	if err := os.Chmod(f.dir, 0o700); err != nil {
+		return fmt.Errorf("data folder %s: %w", f.dir, err)
+	}
+	f.fresh.mode, f.fresh.remode = info.Mode(), true
+	return nil
+}
+
+// checkEmpty says why the folder is not fit for a new node, nil if it is.
+func (f *Folder) checkEmpty() error {
+	if f.Has(formatFile) {
+		return fmt.Errorf("data folder %s: %w; choose another one, or remove it if that node is gone for ever",
+			f.dir, ErrTaken)
+	}
+	if f.Has(logFile) {
+		return fmt.Errorf("data folder %s: holds a log but no finished node; empty the folder and start again",
+			f.dir)
+	}
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return fmt.Errorf("data folder %s: %w", f.dir, err)
+	}
+	for _, e := range entries {
+		if e.Name() != lockFile && e.Name() != "lost+found" {
+			return fmt.Errorf("data folder %s: is not empty, it holds %s: choose an empty folder", f.dir, e.Name())
+		}
+	}
+	return nil
 }
 
 // Open opens the data folder of a node and locks it. Errors may be ErrNone and ErrInUse.
@@ -104,15 +170,50 @@ func Open(dir string) (*Folder, error) {
 	if err := f.acquire(); err != nil {
 		return nil, err
 	}
+	if err := f.shut(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	return f, nil
 }
 
-func (f *Folder) acquire() error {
-	file, err := os.OpenFile(f.Path(lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+// shut closes the folder to everybody but its owner: the cluster's keys are in it.
+func (f *Folder) shut() error {
+	info, err := os.Stat(f.dir)
 	if err != nil {
 		return fmt.Errorf("data folder %s: %w", f.dir, err)
 	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	mode := info.Mode().Perm()
+	if mode == 0o700 {
+		return nil
+	}
+	if err := os.Chmod(f.dir, 0o700); err != nil {
+		return fmt.Errorf("data folder %s: mode %#o, must be 0700, as the cluster's keys are in it: %w",
+			f.dir, mode, err)
+	}
+	f.warning = fmt.Sprintf("data folder %s: mode was %#o, set to 0700", f.dir, mode)
+	if mode&0o077 != 0 {
+		f.warning += "; others on this host may have read the cluster's keys"
+	}
+	return nil
+}
+
+// Warning returns what Open had to put right and operators should know of, empty if there was nothing.
+func (f *Folder) Warning() string { return f.warning }
+
+func (f *Folder) acquire() error {
+	file, err := os.OpenFile(f.Path(lockFile), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	made := err == nil
+	if errors.Is(err, fs.ErrExist) {
+		file, err = os.OpenFile(f.Path(lockFile), os.O_RDWR|unix.O_NOFOLLOW, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("data folder %s: %w", f.dir, err)
+	}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil && !f.isLock(file) {
+		err = unix.EWOULDBLOCK // Whoever had it has just removed it; what is locked is no lock any more.
+	}
+	if err != nil {
 		_ = file.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return fmt.Errorf("data folder %s: %w; stop that process first", f.dir, ErrInUse)
@@ -120,32 +221,72 @@ func (f *Folder) acquire() error {
 		return fmt.Errorf("data folder %s: lock: %w", f.dir, err)
 	}
 	f.lock = file
+	if made {
+		f.made(lockFile)
+	}
 	return nil
 }
 
-// Seal makes the folder a node's: everything written so far is durable before it returns.
-func (f *Folder) Seal() error { return f.WriteFile(formatFile, []byte(formatText)) }
-
-// Discard removes what was made since Create, and closes the folder. It must not be called after Seal.
-func (f *Folder) Discard() error {
-	entries, err := os.ReadDir(f.dir)
+// isLock says whether file is still the folder's lock file.
+func (f *Folder) isLock(file *os.File) bool {
+	opened, err := file.Stat()
 	if err != nil {
-		return fmt.Errorf("data folder %s: %w", f.dir, err)
+		return false
 	}
-	for _, e := range entries {
-		if f.before[e.Name()] {
-			continue
-		}
-		if err := os.RemoveAll(f.Path(e.Name())); err != nil {
+	named, err := os.Lstat(f.Path(lockFile))
+	return err == nil && os.SameFile(opened, named)
+}
+
+// made notes that entry name of the folder is ours, for Discard.
+func (f *Folder) made(name string) {
+	if f.fresh != nil {
+		f.fresh.files[name] = true
+	}
+}
+
+// Seal makes the folder a node's: everything written so far is durable before it returns.
+func (f *Folder) Seal() error {
+	for _, dir := range f.fresh.folders {
+		if err := syncDir(filepath.Dir(dir)); err != nil {
 			return fmt.Errorf("data folder %s: %w", f.dir, err)
 		}
 	}
-	if f.made {
-		if err := os.Remove(f.dir); err != nil {
-			return fmt.Errorf("data folder %s: %w", f.dir, err)
+	if err := f.WriteFile(formatFile, []byte(formatText)); err != nil {
+		return err
+	}
+	f.fresh = nil
+	return nil
+}
+
+// Discard takes back what was made and changed since Create, and nothing else, and closes the folder. It must
+// not be called after Seal has returned nil. The lock goes last, so that nobody else begins in between.
+func (f *Folder) Discard() error {
+	var errs []error
+	for name := range f.fresh.files {
+		if name != lockFile {
+			errs = append(errs, os.RemoveAll(f.Path(name)))
 		}
 	}
-	return f.Close()
+	if f.fresh.remode {
+		errs = append(errs, os.Chmod(f.dir, f.fresh.mode))
+	}
+	if f.fresh.files[lockFile] {
+		errs = append(errs, os.Remove(f.Path(lockFile)))
+	}
+	for _, dir := range slices.Backward(f.fresh.folders) {
+		err := os.Remove(dir)
+		if errors.Is(err, unix.ENOTEMPTY) {
+			break // Somebody else uses it by now.
+		}
+		errs = append(errs, err)
+	}
+	if f.lock != nil {
+		errs = append(errs, f.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("data folder %s: not all of it taken back: %w", f.dir, err)
+	}
+	return nil
 }
 
 // Close unlocks the folder. The log must be closed before.
@@ -169,6 +310,7 @@ func (f *Folder) ReadFile(name string) ([]byte, error) {
 // WriteFile writes one of the small files, whole or not at all, readable by the owner only. The content is
 // durable when WriteFile returns.
 func (f *Folder) WriteFile(name string, content []byte) error {
+	f.made(name)
 	temp, err := os.CreateTemp(f.dir, name+".new-*")
 	if err != nil {
 		return fmt.Errorf("data folder: %w", err)
@@ -201,8 +343,10 @@ func (f *Folder) Has(name string) bool {
 	return err == nil
 }
 
-func (f *Folder) sync() error {
-	d, err := os.Open(f.dir)
+func (f *Folder) sync() error { return syncDir(f.dir) }
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

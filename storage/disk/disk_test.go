@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -80,6 +81,52 @@ func TestFolder_NobodyElseReadsIt(t *testing.T) {
 	}
 }
 
+func TestOpen_ShutsAFolderThatIsOpenToOthers(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	f := create(t, dir)
+	if err := errors.Join(f.Seal(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		mode os.FileMode
+		want string
+	}{
+		{0o700, ""},
+		{0o755, "mode was 0755, set to 0700; others on this host may have read the cluster's keys"},
+		{0o500, "mode was 0500, set to 0700"},
+	} {
+		if err := os.Chmod(dir, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("mode %o: is %v after Open (%v)", c.mode, info.Mode(), err)
+		}
+		if got := f.Warning(); (got == "") != (c.want == "") || !strings.HasSuffix(got, c.want) {
+			t.Errorf("mode %o: warning %q, want %q", c.mode, got, c.want)
+		}
+		_ = f.Close()
+	}
+}
+
+func TestSnapshots_NobodyElseReadsThem(t *testing.T) {
+	f := create(t, t.TempDir())
+	if err := os.Mkdir(f.Path("snapshots"), 0o755); err != nil { // As an earlier release left it.
+		t.Fatal(err)
+	}
+	if _, err := f.Snapshots(hclog.NewNullLogger()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(f.Path("snapshots"))
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("mode of snapshots: %v (%v), want 0700", info.Mode(), err)
+	}
+}
+
 func TestFolder_AnotherFormatIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "format"), []byte("port67 data 9\n"), 0o600); err != nil {
@@ -90,17 +137,112 @@ func TestFolder_AnotherFormatIsRefused(t *testing.T) {
 	}
 }
 
-func TestDiscard_LeavesWhatWasThere(t *testing.T) {
-	dir := t.TempDir()
+// tree lists what is below dir, with modes and contents.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var out strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		content := ""
+		if info.Mode().IsRegular() {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			content = string(b)
+		}
+		fmt.Fprintf(&out, "%s %v %q\n", strings.TrimPrefix(path, dir), info.Mode(), content)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestCreate_ARefusalChangesNothing(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files []string
+		want  string
+	}{
+		{"somebody's files", []string{"theirs"}, "is not empty, it holds theirs: choose an empty folder"},
+		{"somebody's files and a lock", []string{"lock", "theirs"}, "is not empty"},
+		{"a node", []string{"format", "lock"}, "a node lives here already"},
+		{"half a node", []string{"log.db"}, "a log but no finished node"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range c.files {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := tree(t, dir)
+			if _, err := Create(dir); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Create = %v, want %q", err, c.want)
+			}
+			if after := tree(t, dir); after != before {
+				t.Errorf("the folder was\n%sand is\n%s", before, after)
+			}
+		})
+	}
+}
+
+func TestDiscard_TakesBackWhatWasMadeAndNothingElse(t *testing.T) {
+	top := t.TempDir()
+	for _, c := range []struct {
+		name, dir string
+		prepare   func(dir string) error
+	}{
+		{"no folder, no parents", "a/b/data", func(string) error { return nil }},
+		{"an empty folder that is open to others", "open", func(dir string) error { return os.Mkdir(dir, 0o755) }},
+		{"a file system's root", "root", func(dir string) error { return os.MkdirAll(dir+"/lost+found", 0o700) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(top, c.dir)
+			if err := c.prepare(dir); err != nil {
+				t.Fatal(err)
+			}
+			before := tree(t, top)
+			f := create(t, dir)
+			if err := f.WriteFile("node-id", []byte("one")); err != nil {
+				t.Fatal(err)
+			}
+			log, err := f.Log(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Snapshots(hclog.NewNullLogger()); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(f.Reserve(4096), log.Close(), f.Discard()); err != nil {
+				t.Fatal(err)
+			}
+			if after := tree(t, top); after != before {
+				t.Errorf("the disk was\n%sand is\n%s", before, after)
+			}
+		})
+	}
+}
+
+func TestDiscard_LeavesWhatOthersPutThere(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	f := create(t, dir)
 	theirs := filepath.Join(dir, "theirs")
 	if err := os.WriteFile(theirs, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := create(t, dir)
-	if err := f.WriteFile("node-id", []byte("one")); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Discard(); err != nil {
+	if err := errors.Join(f.WriteFile("node-id", []byte("one")), f.Discard()); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)

@@ -40,6 +40,7 @@ var (
 // is rebuilt at start and not synced at every commit, and a log that another process holds is an error
 // after one second, not a wait for ever.
 func (f *Folder) Log(fault Fault) (*Log, error) {
+	f.made(logFile)
 	store, err := raftboltdb.New(raftboltdb.Options{
 		Path: f.Path(logFile),
 		BoltOptions: &bbolt.Options{

@@ -1,7 +1,9 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/hashicorp/go-hclog"
@@ -11,9 +13,20 @@ import (
 // snapshotsKept is more than one, so that one unreadable snapshot is not the end (safety.md G6).
 const snapshotsKept = 3
 
+// snapshotsDir is where the library puts them.
+const snapshotsDir = "snapshots"
+
 // Snapshots opens the store of snapshots. A snapshot is synced, then read back and checked before it counts:
 // the log behind it is only cut when it can be read (safety.md G6).
 func (f *Folder) Snapshots(logger hclog.Logger) (raft.SnapshotStore, error) {
+	f.made(snapshotsDir)
+	// The library would make it 0755, with files that everybody may read, and the cluster's keys are in them.
+	if err := os.Mkdir(f.Path(snapshotsDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("data folder %s: snapshots: %w", f.dir, err)
+	}
+	if err := os.Chmod(f.Path(snapshotsDir), 0o700); err != nil {
+		return nil, fmt.Errorf("data folder %s: snapshots: %w", f.dir, err)
+	}
 	store, err := raft.NewFileSnapshotStoreWithLogger(f.dir, snapshotsKept, logger)
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: snapshots: %w", f.dir, err)
@@ -51,7 +64,7 @@ func (c *checkedSink) Close() error {
 	}
 	_, content, err := c.store.Open(c.ID())
 	if err != nil {
-		_ = os.RemoveAll(c.store.folder.Path("snapshots/" + c.ID()))
+		_ = os.RemoveAll(c.store.folder.Path(snapshotsDir + "/" + c.ID()))
 		return fmt.Errorf("snapshot %s: unreadable right after writing: %w", c.ID(), err)
 	}
 	return content.Close()

@@ -33,6 +33,7 @@ func (f *Folder) Reserve(size int64) error {
 	if info, err := os.Stat(f.Path(reserveFile)); err == nil && info.Size() == size {
 		return nil
 	}
+	f.made(reserveFile)
 	file, err := os.OpenFile(f.Path(reserveFile), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("data folder %s: reserve: %w", f.dir, err)
