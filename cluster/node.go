@@ -144,6 +144,9 @@ func Open(o Options) (n *Node, err error) {
 		return nil, err
 	}
 	n.logger = n.logger.With("node", n.info.Name)
+	if warning := n.folder.Warning(); warning != "" {
+		n.logger.Warn(warning)
+	}
 	n.space = &space{ask: o.Space, logger: n.logger, reserve: n.folder.Reserve}
 	if n.space.ask == nil {
 		n.space.ask = n.folder.Space
