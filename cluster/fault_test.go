@@ -144,6 +144,55 @@ func TestG4_AFullDiskStopsNewBindingsNotRenewals(t *testing.T) {
 	}
 }
 
+func TestG4_AConfigurationThatDoesNotFitIsRefusedBeforeItEndsTheNode(t *testing.T) {
+	big := storage.SetConfig{Config: sample().Config, Source: strings.Repeat("#", 2<<20)}
+	small := storage.SetConfig{Config: sample().Config, Source: "subnets: []"}
+	for _, c := range []struct {
+		name    string
+		command storage.SetConfig
+		free    uint64
+		short   bool
+		refused bool
+	}{
+		{"there is room", big, 1 << 30, false, false},
+		{"just enough room", big, 3<<20 + 64<<10, false, false},
+		{"it would fill the disk", big, 3 << 20, false, true},
+		{"it is larger than the disk", big, 1 << 19, false, true},
+		{"most of the others are nearly full", big, 1 << 30, true, true},
+		{"a small one, into the last room", small, 2 << 20, true, false},
+		{"a small one, into nothing", small, 1 << 20, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &space{
+				ask:    func() (disk.Space, error) { return disk.Space{Free: c.free, Total: 2 << 30}, nil },
+				logger: slog.New(slog.DiscardHandler),
+			}
+			s.look()
+			s.setShort(c.short)
+			err := s.admit(c.command)
+			if (err != nil) != c.refused {
+				t.Errorf("admit = %v, refused is to be %t", err, c.refused)
+			}
+			if err != nil && (!errors.Is(err, storage.ErrOverloaded) || !strings.Contains(err.Error(), "KiB")) {
+				t.Errorf("admit = %q: the figures are missing, or the kind", err)
+			}
+		})
+	}
+	t.Run("two within one look", func(t *testing.T) {
+		s := &space{
+			ask:    func() (disk.Space, error) { return disk.Space{Free: 4 << 20, Total: 2 << 30}, nil },
+			logger: slog.New(slog.DiscardHandler),
+		}
+		s.look()
+		if err := s.admit(big); err != nil {
+			t.Errorf("the first: %v", err)
+		}
+		if err := s.admit(big); err == nil {
+			t.Error("the second has the room that the first has taken")
+		}
+	})
+}
+
 func TestSpace_Marks(t *testing.T) {
 	bigBind := storage.Bind{Mode: storage.Selecting}
 	for _, c := range []struct {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"port67/cluster/logcodec"
 	"port67/storage"
 	"port67/storage/disk"
 )
@@ -19,10 +20,13 @@ const (
 	lowFloor     = 8 << 20
 	plenty       = 16 << 30
 	fullFloor    = 3 << 20
+	configFloor  = 1 << 20 // what a configuration must leave free
 	reserveSize  = 4 << 20
 	spaceEvery   = 500 * time.Millisecond
 	bindsStopped = "the disk of the leader, or of most nodes, is nearly full (%d MiB free here): no new " +
 		"bindings until there is room; renewals go on"
+	configStopped = "the configuration takes %d KiB of the log, and the disk of the leader, or of most nodes, " +
+		"has room for %d KiB: nothing was changed; free some space and apply it again"
 	allStopped = "the disk of the leader is full (%d KiB free): nothing is written until there is room"
 )
 
@@ -108,6 +112,9 @@ func (s *space) setShort(short bool) {
 func (s *space) admit(c storage.Command) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c, ok := c.(storage.SetConfig); ok {
+		return s.admitConfig(c)
+	}
 	if !s.isLow() && !s.short {
 		return nil
 	}
@@ -127,6 +134,30 @@ func (s *space) admit(c storage.Command) error {
 		storage.PutNode, storage.SetBuckets:
 		return fmt.Errorf("%w: "+allStopped, storage.ErrOverloaded, s.last.Free>>10)
 	}
+	return nil
+}
+
+// admitConfig refuses a configuration that the log has no room for: it is the one command of an operator
+// that can be megabytes long, and the entry that does not fit ends every node that has to store it. Of disks
+// that are short elsewhere, no more is known than that they may be about to be full.
+func (s *space) admitConfig(c storage.SetConfig) error {
+	if !s.known {
+		return nil
+	}
+	b, err := logcodec.EncodeCommand(c)
+	if err != nil {
+		return nil //nolint:nilerr // What cannot be encoded is refused where it is to be written.
+	}
+	free := s.last.Free
+	if s.short {
+		free = min(free, fullFloor)
+	}
+	room := free - min(free, configFloor)
+	if size := uint64(len(b)); size > room {
+		return fmt.Errorf("%w: "+configStopped, storage.ErrOverloaded, (size+1023)>>10, room>>10)
+	}
+	// The next one may come before the free space is asked for again.
+	s.last.Free -= min(s.last.Free, uint64(len(b)))
 	return nil
 }
 
