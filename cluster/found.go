@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,17 +85,27 @@ func Found(dir string, info NodeInfo, first *FirstConfig) (founded Founded, err 
 	}, func(f *disk.Folder) error { return bootstrap(f, node, entries) })
 }
 
-func (i NodeInfo) check() error {
-	if i.Name == "" {
-		return errors.New("node name: empty; give the node a name that is unique in the cluster")
+func (i NodeInfo) check() error { return checkMember(i.Name, i.advertise()) }
+
+// checkMember says what is wrong with the name or the peer address of a node. The node itself asks, and the
+// cluster that it wants to join, which must not take a stranger's word for it.
+func checkMember(name, peer string) error {
+	bad := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
 	}
-	host, port, err := net.SplitHostPort(i.advertise())
+	if name == "" || len(name) > 63 || strings.ContainsFunc(name, bad) {
+		return fmt.Errorf("node name %q: a name is 1 to 63 letters, digits, hyphens and dots, and unique in the "+
+			"cluster", name)
+	}
+	host, port, err := net.SplitHostPort(peer)
 	if err != nil {
-		return fmt.Errorf("peer address %q: wants HOST:PORT", i.advertise())
+		return fmt.Errorf("peer address %q: wants HOST:PORT", peer)
 	}
-	if ip := net.ParseIP(host); host == "" || port == "0" || (ip != nil && ip.IsUnspecified()) {
+	number, err := strconv.ParseUint(port, 10, 16)
+	ip := net.ParseIP(host)
+	if err != nil || number == 0 || host == "" || len(host) > 255 || (ip != nil && ip.IsUnspecified()) {
 		return fmt.Errorf("peer address %q: the other nodes cannot call this; name one address of this machine",
-			i.advertise())
+			peer)
 	}
 	return nil
 }

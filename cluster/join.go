@@ -151,37 +151,25 @@ func (s *service) Admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.Jo
 	return reply, toStatus(err)
 }
 
+// errToken is all that is said to those who have no good token.
+var errToken = fmt.Errorf("%w: token: unknown, spent or too old; make a new one with `dhcpctl cluster token`",
+	storage.ErrRefused)
+
 // admit spends a token for a new node: the record first, so that all members will let it in, then its place
-// among those who get the log, without a vote (G10).
+// among those who get the log, without a vote (G10). Who shows no good token learns nothing else, writes
+// nothing and has nothing signed; what is wrong with the rest of the request does not cost the token.
 func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinReply, error) {
 	node := nodeOf(in.GetNode())
 	node.Drained, node.Removed = false, false
-	if _, err := uuid.Parse(string(node.ID)); err != nil {
-		return nil, fmt.Errorf("%w: node ID %q: wants a UUID", storage.ErrRefused, node.ID)
+	secret := sha256.Sum256(in.GetSecret())
+	if err := n.checkToken(secret, node.ID); err != nil {
+		return nil, err
 	}
-	for _, m := range n.members.all() {
-		switch {
-		case m.ID == node.ID && n.voters()[m.ID]:
-			return nil, fmt.Errorf("%w: node %s: a member already", storage.ErrRefused, node.ID)
-		case m.ID == node.ID: // An attempt that a change of leader cut short; the token knows whose it is.
-		case m.Name == node.Name:
-			return nil, fmt.Errorf("%w: node name %s: taken by a member; give the new node another one, or remove "+
-				"the old one", storage.ErrRefused, node.Name)
-		case m.PeerAddr == node.PeerAddr:
-			return nil, fmt.Errorf("%w: peer address %s: that of member %s; give the new node another one, or "+
-				"remove the old one", storage.ErrRefused, node.PeerAddr, m.Name)
-		}
+	if err := n.checkJoiner(node); err != nil {
+		return nil, fmt.Errorf("%w: %w", storage.ErrRefused, err)
 	}
-	var present uint32
 	var ca, key []byte
-	n.Read(func(v storage.View) {
-		present = v.Level()
-		ca, key = v.CA()
-	})
-	if node.Level < present {
-		return nil, fmt.Errorf("%w: node %s reads feature level %d, the cluster is at %d; install a newer release "+
-			"on it", storage.ErrRefused, node.Name, node.Level, present)
-	}
+	n.Read(func(v storage.View) { ca, key = v.CA() })
 	authority, err := trust.LoadAuthority(ca, key)
 	if err != nil {
 		return nil, err
@@ -195,13 +183,12 @@ func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinR
 	if err := n.movePast(ctx); err != nil {
 		return nil, err
 	}
-	r, err := n.Propose(ctx, storage.UseToken{Hash: sha256.Sum256(in.GetSecret()), Node: node})
+	r, err := n.Propose(ctx, storage.UseToken{Hash: secret, Node: node})
 	switch {
 	case err != nil:
 		return nil, err
 	case r.Refusal != storage.Granted:
-		return nil, fmt.Errorf("%w: token: unknown, spent or too old; make a new one with `dhcpctl cluster token`",
-			storage.ErrRefused)
+		return nil, errToken
 	}
 	at := raftAddr(string(node.ID), node.PeerAddr)
 	err = n.raft.AddNonvoter(raft.ServerID(node.ID), at, 0, enqueueMax).Error()
@@ -216,6 +203,53 @@ func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinR
 	reply := &peerv1.JoinReply{Certificate: cert, Ca: ca, ClusterId: n.cluster}
 	n.Read(func(v storage.View) { reply.Members = membersOf(v.Nodes()) })
 	return reply, nil
+}
+
+// checkToken says whether UseToken has a chance, as far as this leader's state and clock can tell.
+func (n *Node) checkToken(hash [sha256.Size]byte, id storage.NodeID) error {
+	var tokens []storage.Token
+	var clock lease.Instant
+	n.Read(func(v storage.View) { tokens, clock = v.Tokens(), v.Clock() })
+	at, _, ok := n.time.lead(clock)
+	if !ok {
+		return errElsewhere
+	}
+	for _, t := range tokens {
+		if t.Hash == hash && t.Expires > at.floor() && (t.UsedBy == "" || t.UsedBy == id) {
+			return nil
+		}
+	}
+	return errToken
+}
+
+// checkJoiner says what keeps node out of the cluster, whatever its token.
+func (n *Node) checkJoiner(node storage.Node) error {
+	if _, err := uuid.Parse(string(node.ID)); err != nil {
+		return fmt.Errorf("node ID %q: wants a UUID", node.ID)
+	}
+	if err := checkMember(node.Name, node.PeerAddr); err != nil {
+		return err
+	}
+	for _, m := range n.members.all() {
+		switch {
+		case m.ID == node.ID && n.voters()[m.ID]:
+			return fmt.Errorf("node %s: a member already", node.ID)
+		case m.ID == node.ID: // An attempt that a change of leader cut short; the token knows whose it is.
+		case m.Name == node.Name:
+			return fmt.Errorf("node name %s: taken by a member; give the new node another one, or remove the old "+
+				"one", node.Name)
+		case m.PeerAddr == node.PeerAddr:
+			return fmt.Errorf("peer address %s: that of member %s; give the new node another one, or remove the "+
+				"old one", node.PeerAddr, m.Name)
+		}
+	}
+	var present uint32
+	n.Read(func(v storage.View) { present = v.Level() })
+	if node.Level < present {
+		return fmt.Errorf("node %s reads feature level %d, the cluster is at %d; install a newer release on it",
+			node.Name, node.Level, present)
+	}
+	return nil
 }
 
 // movePast brings the clock of an idle cluster up to date, so that a token that is too old is refused: its

@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"port67/cluster/trust"
+	peerv1 "port67/proto/peer/v1"
 	"port67/storage"
 	"port67/storage/config"
 	"port67/storage/disk"
@@ -94,6 +97,8 @@ func TestJoin_BadTokensChangeNothing(t *testing.T) {
 		{"of another cluster", foreign, "not of the cluster", n2.info},
 		{"a guess", made.String(), "token: unknown, spent or too old", n2.info},
 		{"too old", short, "token: unknown, spent or too old", n2.info},
+		{"a guess with a name that is taken", made.String(), "token: unknown, spent or too old", taken},
+		{"too old, with a name that is taken", short, "token: unknown, spent or too old", taken},
 		{"a name that is taken", good, "node name n1: taken", taken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -139,6 +144,63 @@ func spent(t *testing.T, m, n2 *member, token string) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAdmit_TheTokenFirstAndNobodysWord(t *testing.T) {
+	m := found(t)
+	ctx := patient(t)
+	text, err := m.CreateToken(ctx, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := trust.ParseToken(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, _, err := trust.NewRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func(secret []byte, change func(*storage.Node)) *peerv1.JoinRequest {
+		node := storage.Node{ID: storage.NodeID(uuid.NewString()), Name: "n2", PeerAddr: "10.67.0.3:6701", Level: 1}
+		change(&node)
+		return &peerv1.JoinRequest{Secret: secret, Csr: csr, Node: memberOf(node)}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*storage.Node)
+		want   string // of who has a token
+	}{
+		{"no UUID", func(n *storage.Node) { n.ID = "n2" }, "wants a UUID"},
+		{"a node that is a member", func(n *storage.Node) { n.ID = m.id }, "a member already"},
+		{"no name", func(n *storage.Node) { n.Name = "" }, `node name ""`},
+		{"a name with a line break", func(n *storage.Node) { n.Name = "n2\nlevel=ERROR" }, "letters, digits"},
+		{"a name that is taken", func(n *storage.Node) { n.Name = m.info.Name }, "taken by a member"},
+		{"no peer port", func(n *storage.Node) { n.PeerAddr = "10.67.0.3" }, "wants HOST:PORT"},
+		{"a peer port that is none", func(n *storage.Node) { n.PeerAddr = "10.67.0.3:x" }, "cannot call this"},
+		{"nobody's peer address", func(n *storage.Node) { n.PeerAddr = "0.0.0.0:6701" }, "cannot call this"},
+		{"the peer address of another", func(n *storage.Node) { n.PeerAddr = m.info.advertise() }, "that of member"},
+		{"an old release", func(n *storage.Node) { n.Level = 0 }, "install a newer release"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := m.admit(ctx, request(token.Secret, c.change))
+			if !errors.Is(err, storage.ErrRefused) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("with a token: %v, want %q", err, c.want)
+			}
+			_, err = m.admit(ctx, request([]byte("a guess"), c.change))
+			if err == nil || err.Error() != errToken.Error() {
+				t.Errorf("with a guess: %v, want %v", err, errToken)
+			}
+		})
+	}
+	unsigned := request(token.Secret, func(*storage.Node) {})
+	unsigned.Csr = []byte("none")
+	if _, err := m.admit(ctx, unsigned); err == nil {
+		t.Error("no request for a certificate, and no error")
+	}
+	if _, err := m.admit(ctx, request(token.Secret, func(*storage.Node) {})); err != nil {
+		t.Errorf("the token was spent by what was refused: %v", err)
+	}
 }
 
 func TestJoin_ThroughAFollower(t *testing.T) {
