@@ -57,8 +57,10 @@ type reservationFields struct {
 func (r *reservationFields) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.subnet, "subnet", "", "its subnet; needed without an address, or if several know the client")
 	f.StringVar(&r.address, "address", "", "the address promised")
-	f.StringVar(&r.hardware, "hardware", "", "the client's hardware address, as in 02:67:00:00:00:01 or 0267.0000.0001")
-	f.StringVar(&r.clientID, "client-id", "", "the client's identifier (option 61): hex digits, type octet included, or text:NAME")
+	f.StringVar(&r.hardware, "hardware", "",
+		"the client's hardware address, as in 02:67:00:00:00:01 or 0267.0000.0001")
+	f.StringVar(&r.clientID, "client-id", "",
+		"the client's identifier (option 61): hex digits, type octet included, or text:NAME")
 	f.StringVar(&r.hostname, "hostname", "", "the host name told to the client")
 }
 

@@ -262,8 +262,8 @@ func ParseHardware(s string) ([]byte, error) {
 	return b, nil
 }
 
-// ParseClientID reads option 61: pairs of hex digits, type octet included and with or without hex: before them,
-// or text:NAME for a name behind a type octet of zero (RFC 2132 §9.14).
+// ParseClientID reads option 61: pairs of hex digits, type octet included, hex: before them or not, or
+// text:NAME for a name behind a type octet of zero (RFC 2132 §9.14).
 func ParseClientID(s string) ([]byte, error) {
 	if name, ok := strings.CutPrefix(s, "text:"); ok {
 		return append([]byte{0}, name...), nil
