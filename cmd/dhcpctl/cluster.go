@@ -18,7 +18,9 @@ const digestLenShown = 16
 func (t *tool) clusterNoun() *cobra.Command {
 	return noun("cluster", "Show the cluster, let nodes join and leave",
 		"Show the cluster, let nodes join and leave, hand leadership over, move cluster time.",
-		t.clusterStatus(), t.clusterToken(), t.clusterRemove(), t.clusterTransfer(), t.clusterAdvanceTime())
+		t.clusterStatus(), t.clusterToken(), t.clusterRemove(), t.clusterTransfer(), t.clusterAdvanceTime(),
+		noun("upgrade", "Show how far an upgrade is",
+			"Show how far an upgrade of the nodes, one after the other, is.", t.clusterUpgradeStatus()))
 }
 
 // cluster returns the client of ClusterService.

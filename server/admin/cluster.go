@@ -54,6 +54,7 @@ func (s *clusters) GetStatus(context.Context, *adminv1.GetStatusRequest) (*admin
 		LossesBearable: int32(st.LossesBearable),
 		QuorumMargin:   quorumMargin(st),
 		ClusterClock:   int64(st.Clock),
+		LevelOutlook:   levelOutlook(st),
 		Nodes:          nodesOf(st),
 	}
 	for _, n := range resp.Nodes {
@@ -81,6 +82,33 @@ func quorumMargin(st ClusterStatus) string {
 	default:
 		return "can lose " + strconv.Itoa(n) + " more nodes"
 	}
+}
+
+// levelOutlook says in words whether anything holds the feature level of the cluster back: it is no higher than
+// every member can read.
+func levelOutlook(st ClusterStatus) string {
+	nodes := nodesOf(st)
+	if len(nodes) == 0 {
+		return ""
+	}
+	least, most := nodes[0].GetLevel(), nodes[0].GetLevel()
+	for _, n := range nodes {
+		least, most = min(least, n.GetLevel()), max(most, n.GetLevel())
+	}
+	switch {
+	case least > st.Level:
+		return fmt.Sprintf("nothing holds it back: every node reads level %d, to which the leader raises it", least)
+	case least == most:
+		return fmt.Sprintf("nothing holds it back: no node reads more than level %d", most)
+	}
+	var behind []string
+	for _, n := range nodes {
+		if n.GetLevel() == least {
+			behind = append(behind, n.GetName()+" ("+n.GetVersion()+")")
+		}
+	}
+	return fmt.Sprintf("held back at level %d, of %d, by %s: install the release of the other nodes there, or remove "+
+		"what does not come back", least, most, strings.Join(behind, ", "))
 }
 
 // nodesOf returns the members that were not removed, by name.

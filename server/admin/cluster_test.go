@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,5 +202,36 @@ func TestPanic_IsInternalAndTheServerGoesOn(t *testing.T) {
 	wantCode(t, err, codes.Internal)
 	if _, err := client.DrainNode(deadline(t), &adminv1.DrainNodeRequest{Node: "n2"}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestGetStatus_P16_WhatHoldsTheLevelBack(t *testing.T) {
+	c := sample(t)
+	client := adminv1.NewClusterServiceClient(serve(t, c))
+	outlook := func() string {
+		st, err := client.GetStatus(deadline(t), &adminv1.GetStatusRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.GetLevelOutlook()
+	}
+	upgrade := func(name string) {
+		for _, m := range c.Status().Members {
+			if m.Node.Name == name {
+				m.Node.Level, m.Node.Version = 2, "2.0.0"
+				c.Apply(storage.PutNode{Node: m.Node})
+			}
+		}
+	}
+	for _, step := range []struct{ upgraded, want string }{
+		{"", "nothing holds it back: no node reads more than level 1"},
+		{"n2", "held back at level 1, of 2, by n1 (1.0.0), n3 (1.0.0): "},
+		{"n1", "held back at level 1, of 2, by n3 (1.0.0): "},
+		{"n3", "nothing holds it back: every node reads level 2, to which"},
+	} {
+		upgrade(step.upgraded)
+		if got := outlook(); !strings.HasPrefix(got, step.want) {
+			t.Errorf("after %q: %q, want %q…", step.upgraded, got, step.want)
+		}
 	}
 }

@@ -305,7 +305,9 @@ type GetStatusResponse struct {
 	QuorumMargin string  `protobuf:"bytes,15,opt,name=quorum_margin,json=quorumMargin,proto3" json:"quorum_margin,omitempty"`
 	Nodes        []*Node `protobuf:"bytes,16,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	// cluster_clock is cluster time in seconds; it is no wall time.
-	ClusterClock  int64 `protobuf:"varint,17,opt,name=cluster_clock,json=clusterClock,proto3" json:"cluster_clock,omitempty"`
+	ClusterClock int64 `protobuf:"varint,17,opt,name=cluster_clock,json=clusterClock,proto3" json:"cluster_clock,omitempty"`
+	// level_outlook says in words whether anything holds the feature level back.
+	LevelOutlook  string `protobuf:"bytes,18,opt,name=level_outlook,json=levelOutlook,proto3" json:"level_outlook,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -457,6 +459,13 @@ func (x *GetStatusResponse) GetClusterClock() int64 {
 		return x.ClusterClock
 	}
 	return 0
+}
+
+func (x *GetStatusResponse) GetLevelOutlook() string {
+	if x != nil {
+		return x.LevelOutlook
+	}
+	return ""
 }
 
 type ListNodesRequest struct {
@@ -1275,7 +1284,7 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"\radmin_address\x18\r \x01(\tR\fadminAddress\x12\x1c\n" +
 	"\taddresses\x18\x0e \x03(\tR\taddresses\x12\x12\n" +
 	"\x04self\x18\x0f \x01(\bR\x04self\"\x12\n" +
-	"\x10GetStatusRequest\"\xae\x04\n" +
+	"\x10GetStatusRequest\"\xd3\x04\n" +
 	"\x11GetStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x17\n" +
@@ -1297,7 +1306,8 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"\x0flosses_bearable\x18\x0e \x01(\x05R\x0elossesBearable\x12#\n" +
 	"\rquorum_margin\x18\x0f \x01(\tR\fquorumMargin\x12+\n" +
 	"\x05nodes\x18\x10 \x03(\v2\x15.port67.admin.v1.NodeR\x05nodes\x12#\n" +
-	"\rcluster_clock\x18\x11 \x01(\x03R\fclusterClock\"N\n" +
+	"\rcluster_clock\x18\x11 \x01(\x03R\fclusterClock\x12#\n" +
+	"\rlevel_outlook\x18\x12 \x01(\tR\flevelOutlook\"N\n" +
 	"\x10ListNodesRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +

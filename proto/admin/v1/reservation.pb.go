@@ -29,9 +29,9 @@ type Reservation struct {
 	// subnet is the prefix of the subnet it belongs to. On creation it may be left out if address says it.
 	Subnet  string `protobuf:"bytes,1,opt,name=subnet,proto3" json:"subnet,omitempty"`
 	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
-	// hardware is an Ethernet address, 02:67:00:00:00:01.
+	// hardware is an Ethernet address, 02:67:00:00:00:01; in requests as the configuration file may have it.
 	Hardware string `protobuf:"bytes,3,opt,name=hardware,proto3" json:"hardware,omitempty"`
-	// client_id is option 61 in hex, type octet included.
+	// client_id is option 61 in hex, type octet included; in requests as the configuration file may have it.
 	ClientId string `protobuf:"bytes,4,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	Hostname string `protobuf:"bytes,5,opt,name=hostname,proto3" json:"hostname,omitempty"`
 	Rarp     bool   `protobuf:"varint,6,opt,name=rarp,proto3" json:"rarp,omitempty"`
