@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,7 +97,7 @@ func joinCommand() *cobra.Command {
 		if host, port, err := net.SplitHostPort(args[0]); err != nil || host == "" || !isPort(port) {
 			return usage(fmt.Errorf("address %q: not a host with a port, as in 10.67.0.2:6701", args[0]))
 		}
-		if err := cluster.Join(cmd.Context(), s.Data, info(s, nil), args[0], secret); err != nil {
+		if err := join(cmd.Context(), s, args[0], secret); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is a member-to-be. Next:\n  %s\n  dhcpctl%s cluster status\n",
@@ -104,6 +105,28 @@ func joinCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// joinMax bounds a join: a member that does not answer holds up nobody's script.
+const joinMax = 30 * time.Second
+
+// join makes s a member-to-be. A signal, or the end of joinMax, leaves the data folder as it was.
+func join(ctx context.Context, s nodeSettings, addr, token string) error {
+	caught, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	limited, cancel := context.WithTimeout(caught, joinMax)
+	defer cancel()
+	err := cluster.Join(limited, s.Data, info(s, nil), addr, token)
+	const perhaps = "nothing was changed here, but the token may be spent; if it is refused now, make a new one"
+	switch {
+	case err == nil:
+		return nil
+	case caught.Err() != nil:
+		return fmt.Errorf("%w; interrupted: %s", err, perhaps)
+	case limited.Err() != nil:
+		return fmt.Errorf("%w; gave up after %v: %s", err, joinMax, perhaps)
+	}
+	return err
 }
 
 func readToken(flag string, in io.Reader) (string, error) {
