@@ -27,12 +27,18 @@ type FirstConfig struct {
 	Author string
 }
 
+// The first administrator's files, in the data folder of the node that founded the cluster.
+const (
+	AdminCertFile = "admin.crt"
+	AdminKeyFile  = "admin.key"
+)
+
 // Founded is a new cluster of one, and what its operator gets.
 type Founded struct {
 	ClusterID string
 	Node      storage.NodeID
-	// The first administrator's certificate and key, and the cluster's authority, PEM. The key is kept nowhere
-	// else.
+	// The first administrator's certificate and key, and the cluster's authority, PEM. The first two are in the
+	// data folder, too, as AdminCertFile and AdminKeyFile; the key is kept nowhere else.
 	AdminName string
 	AdminCert []byte
 	AdminKey  []byte
@@ -82,6 +88,7 @@ func Found(dir string, info NodeInfo, first *FirstConfig) (founded Founded, err 
 	return founded, occupy(dir, map[string][]byte{
 		fileNodeID: []byte(node.ID), fileClusterID: []byte(founded.ClusterID),
 		filePair: pair, fileCA: founded.CACert,
+		AdminCertFile: founded.AdminCert, AdminKeyFile: founded.AdminKey,
 	}, func(f *disk.Folder) error { return bootstrap(f, node, entries) })
 }
 

@@ -55,6 +55,11 @@ func TestFound_OnlyOnce(t *testing.T) {
 	if founded.ClusterID == "" || founded.Node == "" || len(founded.AdminKey) == 0 {
 		t.Errorf("Founded = %+v", founded)
 	}
+	for name, want := range map[string][]byte{AdminCertFile: founded.AdminCert, AdminKeyFile: founded.AdminKey} {
+		if b, err := os.ReadFile(dir + "/" + name); err != nil || string(b) != string(want) {
+			t.Errorf("%s is not what Found returned (%v)", name, err)
+		}
+	}
 	if _, err := Found(dir, info, nil); !errors.Is(err, disk.ErrTaken) {
 		t.Errorf("Found again: %v, want ErrTaken", err)
 	}

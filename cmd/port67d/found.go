@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"os/user"
 	"path/filepath"
 
@@ -12,31 +11,13 @@ import (
 	"port67/storage/config"
 )
 
-// The first administrator's files, in the data folder of the node that founded the cluster.
-const (
-	adminCertFile = "admin.crt"
-	adminKeyFile  = "admin.key"
-)
-
 // found makes a new cluster of one for the node that s describes. conf may be nil.
 func found(s nodeSettings, source string, conf *config.Config) (cluster.Founded, error) {
 	var first *cluster.FirstConfig
 	if conf != nil {
 		first = &cluster.FirstConfig{Config: conf, Source: source, Author: authorOfInit()}
 	}
-	founded, err := cluster.Found(s.Data, info(s, nil), first)
-	if err != nil {
-		return founded, err
-	}
-	for name, pem := range map[string][]byte{
-		adminCertFile: founded.AdminCert, adminKeyFile: founded.AdminKey,
-	} {
-		if err := os.WriteFile(filepath.Join(s.Data, name), pem, 0o600); err != nil {
-			return founded, fmt.Errorf("the cluster is founded, but the first administrator's certificate is lost: "+
-				"%w; use the admin socket, or remove %s and begin again", err, s.Data)
-		}
-	}
-	return founded, nil
+	return cluster.Found(s.Data, info(s, nil), first)
 }
 
 // authorOfInit is who the history of the configuration names for the first revision.
@@ -61,7 +42,7 @@ Next:
   %s
   %s
   %s cluster token    # for each node that shall join
-`, s.Name, f.ClusterID, filepath.Join(s.Data, adminCertFile), filepath.Join(s.Data, adminKeyFile),
+`, s.Name, f.ClusterID, filepath.Join(s.Data, cluster.AdminCertFile), filepath.Join(s.Data, cluster.AdminKeyFile),
 		commandLine(cmd, "run"), second, ctl)
 	return err
 }
