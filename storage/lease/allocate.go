@@ -17,7 +17,10 @@ type Wanted struct {
 	Buckets BucketSet
 	// Early takes an address that its client gave back, before its booking has passed.
 	Early bool
-	// Taken says of an address that it must be passed over. It may be nil.
+	// Beside is addresses to be passed over, however many. It may be nil.
+	Beside *Space
+	// Taken says of an address that it must be passed over, too; of few, for each costs a search. It may be
+	// nil.
 	Taken func(netip.Addr) bool
 	// Now is the moment at which the address must be free.
 	Now Instant
@@ -30,8 +33,8 @@ const sampleSize = 8
 //
 // An address that no client ever had comes first; then, of the next few reusable ones, that whose client
 // was heard the longest time ago, so that a client that comes back finds its address (RFC 2131 §4.3.1).
-// Among equals the order is that of the addresses from w.Start on. It costs O(log n) in the leases for
-// every address that w.Taken refuses.
+// Among equals the order is that of the addresses from w.Start on. What is held and what is in
+// w.Beside is passed over a block at a time; every address that w.Taken refuses costs O(log n) in the leases.
 func (t *Table) Free(w Wanted) (netip.Addr, bool) {
 	if a, ok := t.first(&t.used, &w, nil); ok {
 		return a, true
@@ -62,7 +65,7 @@ func (t *Table) Free(w Wanted) (netip.Addr, bool) {
 func (t *Table) first(o *occupancy, w *Wanted, accept func(netip.Addr) bool) (netip.Addr, bool) {
 	for _, s := range w.segments() {
 		for lo := s.lo; ; lo++ {
-			n, ok := o.next(lo, s.hi, &w.Buckets)
+			n, ok := o.next(lo, s.hi, &w.Buckets, w.Beside)
 			if !ok {
 				break
 			}
@@ -85,7 +88,7 @@ func (t *Table) leftBehind(w *Wanted) (found netip.Addr, ok bool) {
 		if e.at > w.Now {
 			return false
 		}
-		ok = w.has(e.addr) && (w.Taken == nil || !w.Taken(e.addr))
+		ok = w.has(e.addr) && !w.Beside.Has(e.addr) && (w.Taken == nil || !w.Taken(e.addr))
 		found = e.addr
 		return !ok
 	})

@@ -47,21 +47,23 @@ func address(n uint32) netip.Addr {
 // set says whether a is taken from now on.
 func (o *occupancy) set(a netip.Addr, taken bool) {
 	if n, ok := number(a); ok {
-		o.root = o.root.set(addressBits, n, taken)
+		o.root = o.root.set(addressBits, n, taken, false)
 	}
 }
 
 // set returns b, a block of 2^width addresses, with address n taken or not. It returns nil for a block in
-// which nothing is taken.
-func (b *block) set(width uint, n uint32, taken bool) *block {
-	if b == nil {
-		if !taken {
-			return nil
-		}
+// which nothing is taken. With copied, b stays as it was, and what is returned shares the rest with it.
+func (b *block) set(width uint, n uint32, taken, copied bool) *block {
+	switch {
+	case b == nil && !taken:
+		return nil
+	case b == nil:
 		b = &block{free: AllBuckets()}
 		if width > leafBits {
 			b.kids = new([fanout]*block)
 		}
+	case copied:
+		b = b.copy()
 	}
 	if b.kids == nil {
 		b.setLeaf(uint8(n), taken)
@@ -69,7 +71,7 @@ func (b *block) set(width uint, n uint32, taken bool) *block {
 		width -= fanoutBits
 		i := n >> width & (fanout - 1)
 		before := b.kids[i].count()
-		b.kids[i] = b.kids[i].set(width, n, taken)
+		b.kids[i] = b.kids[i].set(width, n, taken, copied)
 		b.taken += b.kids[i].count() - before
 		b.free = b.gather()
 	}
@@ -77,6 +79,16 @@ func (b *block) set(width uint, n uint32, taken bool) *block {
 		return nil
 	}
 	return b
+}
+
+// copy returns b with kids of its own, which are the same blocks.
+func (b *block) copy() *block {
+	c := *b
+	if b.kids != nil {
+		kids := *b.kids
+		c.kids = &kids
+	}
+	return &c
 }
 
 func (b *block) setLeaf(octet uint8, taken bool) {
@@ -112,30 +124,38 @@ func (b *block) gather() BucketSet {
 	return all
 }
 
-// next returns the first address from lo to hi, both included, that is not taken and whose bucket is in
-// set.
-func (o *occupancy) next(lo, hi uint32, set *BucketSet) (uint32, bool) {
+// next returns the first address from lo to hi, both included, that is taken neither in o nor in beside, and
+// whose bucket is in set.
+func (o *occupancy) next(lo, hi uint32, set *BucketSet, beside *Space) (uint32, bool) {
 	if lo > hi {
 		return 0, false
 	}
-	return o.root.next(addressBits, 0, uint64(lo), uint64(hi), set)
+	return o.root.next(beside.block(), addressBits, 0, uint64(lo), uint64(hi), set)
 }
 
-// next is occupancy.next for a block of 2^width addresses that begins at base.
-func (b *block) next(width uint, base, lo, hi uint64, set *BucketSet) (uint32, bool) {
+// next is occupancy.next for blocks b and c of 2^width addresses that begin at base. It goes down both at
+// once: where no address of a block is left by the two together, they cost one step and not one for each
+// address that b leaves free.
+func (b *block) next(c *block, width uint, base, lo, hi uint64, set *BucketSet) (uint32, bool) {
 	lo, hi = max(lo, base), min(hi, base+1<<width-1)
 	if lo > hi {
 		return 0, false
 	}
 	if b == nil {
+		b, c = c, nil
+	}
+	if b == nil {
 		return firstOf(lo, hi, set)
 	}
-	both := b.free.and(set)
-	if both == (BucketSet{}) {
+	free := b.free.and(set)
+	if c != nil {
+		free = free.and(&c.free)
+	}
+	if free == (BucketSet{}) {
 		return 0, false
 	}
 	if b.kids == nil {
-		octet, ok := both.from(int(lo & 0xff))
+		octet, ok := free.from(int(lo & 0xff))
 		if !ok || base+uint64(octet) > hi {
 			return 0, false
 		}
@@ -143,11 +163,19 @@ func (b *block) next(width uint, base, lo, hi uint64, set *BucketSet) (uint32, b
 	}
 	width -= fanoutBits
 	for i := (lo - base) >> width; i < fanout && base+i<<width <= hi; i++ {
-		if n, ok := b.kids[i].next(width, base+i<<width, lo, hi, set); ok {
+		if n, ok := b.kids[i].next(c.kid(i), width, base+i<<width, lo, hi, set); ok {
 			return n, true
 		}
 	}
 	return 0, false
+}
+
+// kid returns a block one level below b.
+func (b *block) kid(i uint64) *block {
+	if b == nil {
+		return nil
+	}
+	return b.kids[i]
 }
 
 // firstOf returns the first number from lo to hi whose last octet is in set.

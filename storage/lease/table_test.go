@@ -2,6 +2,7 @@ package lease
 
 import (
 	"fmt"
+	"maps"
 	"math/rand"
 	"net/netip"
 	"slices"
@@ -30,7 +31,7 @@ func (n naive) free(w Wanted) map[netip.Addr]bool {
 	vacant, past := map[netip.Addr]bool{}, map[netip.Addr]bool{}
 	for _, r := range w.Ranges {
 		for a := r.First; r.Contains(a); a = a.Next() {
-			if !w.Buckets.Has(AddrBucket(a)) || w.Taken != nil && w.Taken(a) {
+			if !w.Buckets.Has(AddrBucket(a)) || w.Taken != nil && w.Taken(a) || w.Beside.Has(a) {
 				continue
 			}
 			switch l, ok := n[a]; {
@@ -109,6 +110,9 @@ func compareSearch(t *testing.T, r *rand.Rand, table *Table, model naive, now In
 	if r.Intn(3) == 0 {
 		odd := byte(r.Intn(4))
 		w.Taken = func(a netip.Addr) bool { return a.As4()[3]&3 == odd }
+	}
+	for range r.Intn(4) * 50 {
+		w.Beside = w.Beside.With(netip.AddrFrom4([4]byte{10, 67, byte(r.Intn(3)), byte(r.Intn(256))}))
 	}
 	free := model.free(w)
 	a, ok := table.Free(w)
@@ -295,5 +299,67 @@ func TestSpreadStart_LiesInTheRanges(t *testing.T) {
 	}
 	if len(seen) != 10 {
 		t.Errorf("200 clients start at %d of 10 addresses", len(seen))
+	}
+}
+
+// TestSpace_AgreesWithNaiveMap also looks at earlier spaces: none of them changes.
+func TestSpace_AgreesWithNaiveMap(t *testing.T) {
+	r := rand.New(rand.NewSource(1))
+	var space *Space
+	model := map[netip.Addr]bool{}
+	type past struct {
+		space *Space
+		model map[netip.Addr]bool
+	}
+	var before []past
+	same := func(space *Space, model map[netip.Addr]bool) {
+		t.Helper()
+		for n := range 3 * 256 {
+			a := netip.AddrFrom4([4]byte{10, 67, byte(n >> 8), byte(n)})
+			if space.Has(a) != model[a] {
+				t.Fatalf("%v: %t, want %t", a, space.Has(a), model[a])
+			}
+		}
+	}
+	for step := range 2000 {
+		a := netip.AddrFrom4([4]byte{10, 67, byte(r.Intn(3)), byte(r.Intn(256))})
+		if r.Intn(5) < 3 {
+			space, model[a] = space.With(a), true
+		} else {
+			space = space.Without(a)
+			delete(model, a)
+		}
+		if step%100 == 0 {
+			same(space, model)
+			before = append(before, past{space, maps.Clone(model)})
+		}
+	}
+	for _, p := range before {
+		same(p.space, p.model)
+	}
+	six := netip.MustParseAddr("2001:db8::1")
+	if space.With(six) != space || space.Has(six) || space.Has(netip.Addr{}) {
+		t.Error("a space knows what is no IPv4 address")
+	}
+}
+
+// TestFree_PassesOverWhatIsOnHoldByTheBlock: 65 536 addresses on hold must not cost a step each.
+func TestFree_PassesOverWhatIsOnHoldByTheBlock(t *testing.T) {
+	table, space := NewTable(), (*Space)(nil)
+	all := Range{netip.MustParseAddr("10.67.0.0"), netip.MustParseAddr("10.68.255.255")}
+	for n := range uint32(1 << 16) {
+		a := address(10<<24 | 67<<16 | n)
+		if n%2 == 0 {
+			table.Put(Lease{Addr: a, Client: "c", Status: Bound, Booked: Never, Reusable: Never})
+		} else {
+			space = space.With(a)
+		}
+	}
+	w := Wanted{Ranges: []Range{all}, Buckets: AllBuckets(), Now: Genesis, Beside: space}
+	asked := 0
+	w.Taken = func(netip.Addr) bool { asked++; return false }
+	a, ok := table.Free(w)
+	if want := netip.MustParseAddr("10.68.0.0"); !ok || a != want || asked != 1 {
+		t.Errorf("Free = %v, %t after looking at %d addresses; want %v after 1", a, ok, asked, want)
 	}
 }
