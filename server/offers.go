@@ -18,7 +18,8 @@ type offers struct {
 	mu       sync.Mutex
 	byClient map[offerClient]offer
 	byAddr   map[netip.Addr]offerClient
-	queue    []turn // in the order of the holds
+	held     *lease.Space // the addresses in byAddr
+	queue    []turn       // in the order of the holds
 	serial   uint64
 	max      int
 }
@@ -49,11 +50,12 @@ func newOffers(limit int) *offers {
 		max: limit}
 }
 
-// hold keeps a for the client until holdFor after now. It is false if a is on offer to another client.
-func (t *offers) hold(c offerClient, a netip.Addr, under *config.Compiled, now time.Time) bool {
+// hold keeps a for the client until holdFor after now. It is false if a is on offer to another client, unless
+// firm says that this one counts for more.
+func (t *offers) hold(c offerClient, a netip.Addr, under *config.Compiled, firm bool, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if other, ok := t.byAddr[a]; ok && other != c && t.byClient[other].until.After(now) {
+	if other, ok := t.byAddr[a]; ok && other != c && !firm && t.byClient[other].until.After(now) {
 		return false
 	}
 	if other, ok := t.byAddr[a]; ok {
@@ -66,14 +68,16 @@ func (t *offers) hold(c offerClient, a netip.Addr, under *config.Compiled, now t
 	t.serial++
 	t.byClient[c] = offer{addr: a, config: under, until: now.Add(holdFor), serial: t.serial}
 	t.byAddr[a] = c
+	t.held = t.held.With(a)
 	t.queue = append(t.queue, turn{c, t.serial})
 	return true
 }
 
-// idle says whether what the place in the queue stands for is gone or over.
+// idle says whether what the place in the queue stands for is gone or over. A hold that ends later than any
+// could that begins now is over, too: the clock was set back.
 func (t *offers) idle(q turn, now time.Time) bool {
 	o := t.byClient[q.client]
-	return o.serial != q.serial || !o.until.After(now)
+	return o.serial != q.serial || !o.until.After(now) || o.until.After(now.Add(2*holdFor))
 }
 
 // shift takes the first place off the queue, with its hold.
@@ -92,7 +96,7 @@ func (t *offers) drop(c offerClient) {
 	t.forget(c)
 }
 
-// forget takes the hold of c out of both maps.
+// forget ends the hold of c.
 func (t *offers) forget(c offerClient) {
 	o, ok := t.byClient[c]
 	if !ok {
@@ -100,16 +104,28 @@ func (t *offers) forget(c offerClient) {
 	}
 	delete(t.byClient, c)
 	delete(t.byAddr, o.addr)
+	t.held = t.held.Without(o.addr)
 }
 
 // at lends the table as it is at now.
-func (t *offers) at(now time.Time) dhcp4.Offers { return offersAt{t, now} }
+func (t *offers) at(now time.Time) dhcp4.Offers {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for len(t.queue) > 0 && t.idle(t.queue[0], now) {
+		t.shift()
+	}
+	return offersAt{t, now, t.held}
+}
 
 // offersAt is the table at one moment.
 type offersAt struct {
-	t   *offers
-	now time.Time
+	t    *offers
+	now  time.Time
+	held *lease.Space
 }
+
+// Held implements dhcp4.Offers.
+func (v offersAt) Held() *lease.Space { return v.held }
 
 // Of implements dhcp4.Offers.
 func (v offersAt) Of(k lease.Key, link string) (dhcp4.Held, bool) {

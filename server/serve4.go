@@ -92,7 +92,7 @@ func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhc
 		case d.Why == dhcp4.OtherServer && d.Drop:
 			s.offers.drop(client)
 		case d.Why == dhcp4.Answer && d.Hold:
-			if !s.offers.hold(client, d.Local.Lease.Addr, d.Config, now) {
+			if !s.offers.hold(client, d.Local.Lease.Addr, d.Config, d.Firm, now) {
 				d = dhcp4.Decision{Why: dhcp4.Exhausted}
 				continue // Another exchange of this node was faster: look for another address.
 			}

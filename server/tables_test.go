@@ -95,10 +95,10 @@ func address(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 67, byte(i >
 func TestOffers_V4_106_HeldForOneClientForAWhile(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	o := newOffers(10)
-	if !o.hold(client(1), address(1), nil, now) {
+	if !o.hold(client(1), address(1), nil, false, now) {
 		t.Fatal("a free address cannot be held")
 	}
-	if o.hold(client(2), address(1), nil, now.Add(holdFor-1)) {
+	if o.hold(client(2), address(1), nil, false, now.Add(holdFor-1)) {
 		t.Error("one address is on offer to two clients")
 	}
 	if h, ok := o.at(now.Add(holdFor-1)).Of(client(1).key, client(1).link); !ok || h.Addr != address(1) {
@@ -114,7 +114,7 @@ func TestOffers_V4_106_HeldForOneClientForAWhile(t *testing.T) {
 	if _, ok := o.at(later).To(address(1)); ok {
 		t.Error("the address is held without end")
 	}
-	if !o.hold(client(2), address(1), nil, later) {
+	if !o.hold(client(2), address(1), nil, false, later) {
 		t.Error("the address cannot be held after the first hold ended")
 	}
 	o.drop(client(2))
@@ -126,12 +126,12 @@ func TestOffers_V4_106_HeldForOneClientForAWhile(t *testing.T) {
 func TestOffers_AnotherAddressReplacesTheFirst(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	o := newOffers(10)
-	o.hold(client(1), address(1), nil, now)
-	o.hold(client(1), address(2), nil, now)
+	o.hold(client(1), address(1), nil, false, now)
+	o.hold(client(1), address(2), nil, false, now)
 	if _, ok := o.at(now).To(address(1)); ok {
 		t.Error("a client holds two addresses of a link")
 	}
-	if !o.hold(client(2), address(1), nil, now) {
+	if !o.hold(client(2), address(1), nil, false, now) {
 		t.Error("what the client left is not free")
 	}
 }
@@ -140,10 +140,16 @@ func TestOffers_BoundedUnderAFlood(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	o := newOffers(100)
 	for i := range 10_000 {
-		if !o.hold(client(i), address(i), nil, now) {
+		if !o.hold(client(i), address(i), nil, false, now) {
 			t.Fatalf("client %d gets no offer", i)
 		}
-		o.hold(client(9_999_999), address(60_000), nil, now) // renewed all the time, so that it stays
+		o.hold(client(9_999_999), address(60_000), nil, false, now) // renewed all the time, so that it stays
+	}
+	for i := range 10_000 {
+		_, ok := o.byAddr[address(i)]
+		if held := o.at(now).Held().Has(address(i)); held != ok {
+			t.Fatalf("%v: passed over %t, on offer %t", address(i), held, ok)
+		}
 	}
 	if len(o.byClient) > 100 || len(o.byAddr) != len(o.byClient) || len(o.queue) > 200 {
 		t.Errorf("%d clients, %d addresses, %d in the queue; want no more than 100", len(o.byClient),
@@ -154,6 +160,43 @@ func TestOffers_BoundedUnderAFlood(t *testing.T) {
 	}
 	if _, ok := o.at(now).To(address(60_000)); !ok {
 		t.Error("an offer that was renewed a moment ago was taken for an old one")
+	}
+}
+
+func TestOffers_V4_101_WhatIsTheClientsCountsForMore(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	o := newOffers(10)
+	o.hold(client(1), address(1), nil, false, now)
+	if !o.hold(client(2), address(1), nil, true, now) {
+		t.Fatal("a client waits for the hold of another on its own address")
+	}
+	if k, _ := o.at(now).To(address(1)); k != client(2).key {
+		t.Errorf("on offer to %v, want client 2", k)
+	}
+	if _, ok := o.at(now).Of(client(1).key, client(1).link); ok {
+		t.Error("one address is on offer to two clients")
+	}
+}
+
+func TestOffers_Held_EndsWithTheHold(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	o := newOffers(10)
+	for i := range 3 {
+		o.hold(client(i), address(i), nil, false, now.Add(time.Duration(i)*time.Second))
+	}
+	lent := o.at(now.Add(holdFor))
+	if held := lent.Held(); held.Has(address(0)) || !held.Has(address(1)) || !held.Has(address(2)) {
+		t.Error("after the first hold ended: not the other two are passed over")
+	}
+	o.drop(client(1))
+	if !lent.Held().Has(address(1)) {
+		t.Error("what was lent changes")
+	}
+	if o.at(now).Held().Has(address(1)) {
+		t.Error("a hold that was dropped is passed over")
+	}
+	if o.at(now.Add(-time.Hour)).Held().Has(address(2)) {
+		t.Error("after the clock was set back an hour, holds last an hour longer")
 	}
 }
 

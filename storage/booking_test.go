@@ -218,21 +218,40 @@ func TestSuitable_OwnBucketsAndHolds_HA_013(t *testing.T) {
 	var own lease.BucketSet
 	own.Add(14)
 	own.Add(15)
-	taken := map[netip.Addr]bool{}
+	var taken *lease.Space
 	offered := func(n byte) string {
-		a, refusal := w.view().Suitable(client(n), link, netip.Addr{}, &own, func(a netip.Addr) bool { return taken[a] })
-		taken[a] = true
+		a, refusal := w.view().Suitable(client(n), link, netip.Addr{}, &own, taken)
+		taken = taken.With(a)
 		return fmt.Sprint(a, " ", refusal)
 	}
 	got := map[string]bool{offered(1): true, offered(2): true}
 	if !got["10.67.0.14 0"] || !got["10.67.0.15 0"] {
 		t.Errorf("offered %v, want the two of the buckets", got)
 	}
-	if a, refusal := w.view().Suitable(client(3), link, netip.Addr{}, &own,
-		func(a netip.Addr) bool { return taken[a] }); refusal != Exhausted {
+	if a, refusal := w.view().Suitable(client(3), link, netip.Addr{}, &own, taken); refusal != Exhausted {
 		t.Errorf("third offer: %v, %d; want Exhausted (V4-105)", a, refusal)
 	}
 	if _, refusal := w.view().Suitable(client(3), "elsewhere", netip.Addr{}, &own, nil); refusal != NoSuchLink {
 		t.Errorf("unknown link: %d (V4-110)", refusal)
+	}
+}
+
+// TestSuitable_V4_101_V4_103_OwnAddressOnHoldForAnother: what the client had and others may have is passed
+// over while another has it on offer; what is booked for it is not.
+func TestSuitable_V4_101_V4_103_OwnAddressOnHoldForAnother(t *testing.T) {
+	w := newWorld(t, office())
+	const a = "10.67.0.14"
+	w.must(selecting(1, a))
+	taken := new(lease.Space).With(addr(a))
+	got := func() (netip.Addr, Refusal) {
+		return w.view().Suitable(client(1), link, netip.Addr{}, nil, taken)
+	}
+	if own, refusal := got(); refusal != Granted || own != addr(a) {
+		t.Errorf("booked: %v, %d; want %s", own, refusal, a)
+	}
+	past := w.lease(a)
+	w.after(w.s.clock.Until(past.FreeFrom()), Tick{})
+	if other, refusal := got(); refusal != Granted || other == addr(a) {
+		t.Errorf("no longer booked: %v, %d; want another address", other, refusal)
 	}
 }

@@ -10,8 +10,7 @@ import (
 )
 
 // suitable is View.Suitable.
-func (s *State) suitable(c Client, link string, asked netip.Addr, owned *lease.BucketSet,
-	taken func(netip.Addr) bool,
+func (s *State) suitable(c Client, link string, asked netip.Addr, owned *lease.BucketSet, taken *lease.Space,
 ) (netip.Addr, Refusal) {
 	l, ok := s.link(link)
 	if !ok {
@@ -34,27 +33,23 @@ func (s *State) link(name string) (*config.Link, bool) {
 
 // choose picks the address that the client should have, by the rungs of RFC 2131 §4.3.1 with the
 // administrator's promise in front (V4-100 … V4-104): reserved, held, held before, one of wishes, free in
-// the buckets owned (nil: in any). taken is asked about wishes and free addresses; it may be nil.
-func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(netip.Addr) bool,
-) (netip.Addr, bool) {
+// the buckets owned (nil: in any). What is in taken is passed over unless it is promised to the client or
+// booked for it.
+func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease.Space) (netip.Addr, bool) {
 	if a, ok := c.promised(netip.Addr{}); ok {
 		return a, true
 	}
-	if a, ok := c.own(); ok {
+	if a, ok := c.own(taken); ok {
 		return a, true
 	}
 	for _, a := range wishes {
 		sub, ok := c.subnet(a)
-		if !ok || taken != nil && taken(a) {
+		if !ok || taken.Has(a) {
 			continue
 		}
 		if _, ok, _ := c.entitled(sub, a); ok && c.free(sub, a) {
 			return a, true
 		}
-	}
-	passOver := c.s.isOwn
-	if taken != nil {
-		passOver = func(a netip.Addr) bool { return c.s.isOwn(a) || taken(a) }
 	}
 	buckets := lease.AllBuckets()
 	if owned != nil {
@@ -66,7 +61,8 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(n
 				continue
 			}
 			w := lease.Wanted{
-				Ranges: pool.Ranges, Buckets: buckets, Early: sub.EarlyReuse, Taken: passOver, Now: c.s.clock,
+				Ranges: pool.Ranges, Buckets: buckets, Early: sub.EarlyReuse, Beside: taken, Taken: c.s.isOwn,
+				Now: c.s.clock,
 			}
 			if sub.Allocation != config.AllocationLowest {
 				w.Start = lease.SpreadStart(c.key, pool.Ranges)
@@ -80,11 +76,15 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken func(n
 }
 
 // own returns the address of the link that the client has or had and may still have: bound before on offer
-// before past, and of these the one it spoke of last.
-func (c *claim) own() (netip.Addr, bool) {
+// before past, and of these the one it spoke of last. One that anybody could have by now is passed over if it
+// is in taken.
+func (c *claim) own(taken *lease.Space) (netip.Addr, bool) {
 	var candidates []lease.Lease
 	for _, l := range c.held() {
 		sub, _ := c.subnet(l.Addr)
+		if taken.Has(l.Addr) && (l.FreeFrom() <= c.s.clock || givenBack(sub, &l)) {
+			continue
+		}
 		if _, ok, _ := c.entitled(sub, l.Addr); ok && c.free(sub, l.Addr) {
 			candidates = append(candidates, l)
 		}

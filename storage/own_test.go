@@ -39,7 +39,7 @@ func TestOwnAddresses_NobodyGetsThem(t *testing.T) {
 	then(lowest)(w)
 	for n := byte(3); n < 11; n++ {
 		c := client(n)
-		got, refusal := w.view().Suitable(c, link, addr(own), nil, func(a netip.Addr) bool { return a == addr("10.67.0.19") })
+		got, refusal := w.view().Suitable(c, link, addr(own), nil, new(lease.Space).With(addr("10.67.0.19")))
 		if n < 10 && (refusal != Granted || got == addr(own)) {
 			t.Errorf("client %d: suitable %v, %d", n, got, refusal)
 		}

@@ -37,12 +37,12 @@ func (v View) Held(k lease.Key) []lease.Lease { return v.s.leases.ByClient(k) }
 
 // Suitable returns the address that client c on link should be offered at the view's clock, by the rungs of
 // RFC 2131 §4.3.1: reserved, held, held before, asked for, free. Free addresses come only from the buckets
-// that owned names; the other rungs do not look at buckets. An address for which taken says true is passed
-// over on every rung but the client's own (taken may be nil).
+// that owned names; the other rungs do not look at buckets. An address in taken is passed over unless it is
+// reserved for the client or still booked for it: then it is the client's whoever else was promised it.
 //
 // Its refusals are NoSuchLink and Exhausted. It is a wish: only the log gives an address away.
 func (v View) Suitable(c Client, link string, asked netip.Addr, owned *lease.BucketSet,
-	taken func(netip.Addr) bool,
+	taken *lease.Space,
 ) (netip.Addr, Refusal) {
 	return v.s.suitable(c, link, asked, owned, taken)
 }

@@ -37,6 +37,8 @@ type Offers interface {
 	Of(k lease.Key, link string) (Held, bool)
 	// To returns the client that a is on offer to.
 	To(a netip.Addr) (lease.Key, bool)
+	// Held returns what is on offer to anybody.
+	Held() *lease.Space
 }
 
 // Held is an address on offer and the configuration that it was offered under (HA-014).
@@ -76,6 +78,9 @@ type Decision struct {
 	Reply MessageType
 	// Hold asks to keep Local.Lease.Addr for the client before the OFFER leaves.
 	Hold bool
+	// Firm says that this address is the client's already, or reserved for it: if it is on hold for another
+	// client, that hold gives way.
+	Firm bool
 	// Drop asks to forget what is on offer to the client on the link.
 	Drop bool
 	// Ahead is the nodes that should answer before this one, first the first; this one waits for each a

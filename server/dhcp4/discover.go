@@ -24,19 +24,16 @@ func (c *chooser) discover() {
 		return
 	}
 	asked, _ := c.q.addr(optRequestedAddress)
-	wish := asked
+	wish, taken := asked, c.self.Offers.Held()
 	if held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link); ok {
-		wish = held.Addr
-	}
-	taken := func(a netip.Addr) bool {
-		k, ok := c.self.Offers.To(a)
-		return ok && k != c.d.Key
+		wish, taken = held.Addr, taken.Without(held.Addr)
 	}
 	client, own := c.client(), c.view.BucketsOf(c.self.Node)
 	a, refusal := c.suitable(client, wish, &own, taken)
 	c.d.Reply = OfferMsg
 	if refusal == storage.Granted {
 		c.d.Local.Lease.Addr, c.d.Hold = a, true
+		c.d.Firm = c.firm(a)
 		return
 	}
 	// What is free in nobody's part is not asked for: a flood would fill the log with refusals.
@@ -48,7 +45,20 @@ func (c *chooser) discover() {
 }
 
 func (c *chooser) suitable(client storage.Client, wish netip.Addr, own *lease.BucketSet,
-	taken func(netip.Addr) bool,
+	taken *lease.Space,
 ) (netip.Addr, storage.Refusal) {
 	return c.view.Suitable(client, c.d.Path.Link, wish, own, taken)
+}
+
+// firm says whether a, which is suitable for the client, is so because it is reserved or booked for it.
+func (c *chooser) firm(a netip.Addr) bool {
+	s, ok := c.d.Config.SubnetOf(a)
+	if !ok {
+		return false
+	}
+	if _, reserved := s.ReservationAt(a); reserved {
+		return true
+	}
+	l, ok := c.view.Lease(a)
+	return ok && l.FreeFrom() > c.view.Clock() && !(s.EarlyReuse && l.GivenBack())
 }

@@ -341,3 +341,35 @@ func TestLink_RelaysOfASubnet_NoWayAround(t *testing.T) {
 		})
 	}
 }
+
+// TestDiscover_V4_101_V4_103_OnHoldForAnother: the client always hears an offer, and its own address if nobody
+// else may have that.
+func TestDiscover_V4_101_V4_103_OnHoldForAnother(t *testing.T) {
+	other, _ := query(Discover, 9).ClientKey()
+	lapse := func(w *world, a string) {
+		l := w.lease(a)
+		w.advance(w.now.Until(l.FreeFrom()))
+	}
+	for _, c := range []struct {
+		name  string
+		scene func(*world)
+		i     byte
+		addr  string
+		same  bool
+	}{
+		{"its present address", bound(1, "10.67.0.120"), 1, "10.67.0.120", true},
+		{"the address reserved for it", func(*world) {}, 0x51, "10.67.0.50", true},
+		{"an address it had", func(w *world) { bound(1, "10.67.0.120")(w); lapse(w, "10.67.0.120") }, 1,
+			"10.67.0.120", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, testConfig())
+			c.scene(w)
+			w.held[other] = Held{Addr: ip(c.addr)}
+			a := w.exchange(query(Discover, c.i), heard("", ""))
+			if a.msg.Type != OfferMsg || !a.d.Hold || a.d.Firm != c.same || (a.msg.YIAddr == ip(c.addr)) != c.same {
+				t.Errorf("got %v firm %t, want the address: %t", a, a.d.Firm, c.same)
+			}
+		})
+	}
+}

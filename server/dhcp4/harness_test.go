@@ -106,7 +106,7 @@ func newWorld(t *testing.T, c *config.Config) *world {
 	return w
 }
 
-// Of and To implement Offers, Unanswered and Deaf implement Ears.
+// Of, To and Held implement Offers, Unanswered and Deaf implement Ears.
 func (w *world) Of(k lease.Key, _ string) (Held, bool) { h, ok := w.held[k]; return h, ok }
 
 func (w *world) To(a netip.Addr) (lease.Key, bool) {
@@ -116,6 +116,14 @@ func (w *world) To(a netip.Addr) (lease.Key, bool) {
 		}
 	}
 	return "", false
+}
+
+func (w *world) Held() *lease.Space {
+	var space *lease.Space
+	for _, h := range w.held {
+		space = space.With(h.Addr)
+	}
+	return space
 }
 
 func (w *world) Unanswered(lease.Key, *Query) bool   { return w.unanswered }
