@@ -243,9 +243,12 @@ func (n *Node) keepMembers(ctx context.Context) error {
 	defer wg.Wait()
 	for {
 		ids := map[storage.NodeID]bool{}
+		var addrs []string
 		for _, m := range n.members.others() {
 			ids[m.ID] = true
+			addrs = append(addrs, m.PeerAddr)
 		}
+		n.port.Expect(addrs)
 		n.peers.keep(ctx, &wg, ids, n.upperMillis)
 		n.port.Recheck()
 		if node, ok := n.members.get(n.id); ok && node.Removed {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -18,11 +19,10 @@ const (
 	// silenceMax is how long sent octets may stay unacknowledged before a connection counts as dead. The
 	// kernel alone would go on for a quarter of an hour, and a healed partition would stay cut.
 	silenceMax = 3 * time.Second
-	// handshakesMax bounds connections that have not yet shown who they are; perPeerMax those of one peer
-	// and protocol, perHostMax those of one host without a certificate.
-	handshakesMax = 128
-	perPeerMax    = 32
-	perHostMax    = 4
+	// perPeerMax bounds the connections of one peer and protocol, perHostMax those of one host without a
+	// certificate.
+	perPeerMax = 32
+	perHostMax = 4
 )
 
 // Conn is a connection whose other end is known.
@@ -50,6 +50,8 @@ type Port struct {
 	peer     *lane
 	join     *lane
 
+	door *doorway
+
 	mu    sync.Mutex
 	conns map[*Conn]bool
 }
@@ -64,6 +66,7 @@ func NewPort(k *Keeper, listener net.Listener, admit func(Identity, string) erro
 		raft:     newLane(listener.Addr()),
 		peer:     newLane(listener.Addr()),
 		join:     newLane(listener.Addr()),
+		door:     newDoorway(),
 		conns:    map[*Conn]bool{},
 	}
 }
@@ -86,7 +89,6 @@ func (p *Port) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = p.listener.Close() })
 	defer stop()
 	config := p.keeper.server(p.admit)
-	slots := make(chan struct{}, handshakesMax)
 	for {
 		raw, err := p.listener.Accept()
 		if err != nil {
@@ -100,16 +102,15 @@ func (p *Port) Run(ctx context.Context) error {
 				continue
 			}
 		}
-		select {
-		case slots <- struct{}{}:
-		default:
+		from := sourceOf(raw)
+		if !p.door.enter(from) {
 			_ = raw.Close()
 			continue
 		}
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			defer func() { <-slots }()
+			defer p.door.leave(from)
 			p.greet(ctx, raw, config)
 		}()
 	}
@@ -136,6 +137,7 @@ func (p *Port) greet(ctx context.Context, raw net.Conn, config *tls.Config) {
 			return
 		}
 		c.Peer = id
+		p.door.met(sourceOf(raw))
 		lane = p.peer
 		if c.proto == ProtoRaft {
 			lane = p.raft
@@ -176,6 +178,18 @@ func (p *Port) forget(c *Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, c)
+}
+
+// Expect says under which addresses the members are reached. Those that are names do not count until a member
+// has called from there.
+func (p *Port) Expect(members []string) {
+	var sources []netip.Addr
+	for _, m := range members {
+		if a, err := netip.ParseAddrPort(m); err == nil {
+			sources = append(sources, source(a.Addr()))
+		}
+	}
+	p.door.expect(sources)
 }
 
 // Recheck closes the connections of peers that are admitted no more. It is called when memberships change.
