@@ -32,13 +32,14 @@ func (c *chooser) decline() {
 	c.d.Drop = held
 }
 
-// stranger says whether the client evidently has nothing to do with a: it would be refused by the log, and a
-// forged message need not reach it. A client with a reservation may hold a under another of its keys.
+// stranger says whether another client evidently holds a: then a forged message need not reach the log. What
+// this node does not know yet, or no longer counts, is for the log to judge: this node may be behind. A client
+// with a reservation may hold a under another of its keys.
 func (c *chooser) stranger(a netip.Addr) bool {
 	l, ok := c.view.Lease(a)
-	if ok && l.Client == c.d.Key {
+	if !ok || l.Client == c.d.Key || l.FreeFrom() <= c.view.Clock() {
 		return false
 	}
 	_, reserved := reservation(c.d.place.link.Subnets, c.d.keys)
-	return !ok || !reserved
+	return !reserved
 }
