@@ -342,8 +342,8 @@ func TestLink_RelaysOfASubnet_NoWayAround(t *testing.T) {
 	}
 }
 
-// TestDiscover_V4_101_V4_103_OnHoldForAnother: the client always hears an offer, and its own address if nobody
-// else may have that.
+// TestDiscover_V4_101_V4_103_OnHoldForAnother: the client always hears an offer, and its own address if
+// nobody else may have that.
 func TestDiscover_V4_101_V4_103_OnHoldForAnother(t *testing.T) {
 	other, _ := query(Discover, 9).ClientKey()
 	lapse := func(w *world, a string) {
@@ -367,7 +367,8 @@ func TestDiscover_V4_101_V4_103_OnHoldForAnother(t *testing.T) {
 			c.scene(w)
 			w.held[other] = Held{Addr: ip(c.addr)}
 			a := w.exchange(query(Discover, c.i), heard("", ""))
-			if a.msg.Type != OfferMsg || !a.d.Hold || a.d.Firm != c.same || (a.msg.YIAddr == ip(c.addr)) != c.same {
+			same := a.msg.YIAddr == ip(c.addr)
+			if a.msg.Type != OfferMsg || !a.d.Hold || a.d.Firm != c.same || same != c.same {
 				t.Errorf("got %v firm %t, want the address: %t", a, a.d.Firm, c.same)
 			}
 		})

@@ -41,7 +41,7 @@ func Reply(d *Decision, r storage.Result) (Message, Why) {
 	}
 	a := r.Lease.Addr
 	if d.query.Type == Inform && !a.IsValid() {
-		a = d.query.GIAddr // V4-193
+		a = d.place.subnet.Prefix.Addr() // V4-193: giaddr itself may be in no subnet.
 	}
 	g, ok := d.grant(a, r.Told)
 	if !ok {

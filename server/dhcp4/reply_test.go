@@ -438,3 +438,19 @@ func TestReply_ConfigChangedMeanwhile(t *testing.T) {
 		t.Errorf("address of no subnet: %s %d, want silence", kinds[m.Type], why)
 	}
 }
+
+func TestInform_V4_193_RelayOffEverySubnet(t *testing.T) {
+	for _, o := range []Option{
+		with(optSubnetSelection, "10.71.0.0"),
+		with(optRelayInfo, []byte{raiLinkSelection, 4, 10, 71, 0, 0}),
+	} {
+		w := newWorld(t, testConfig())
+		q := query(Inform, 1, o, with(optParameterList, []byte{optSubnetMask, optDNS})).from("10.99.0.1", "")
+		a := w.exchange(q, relayed("10.99.0.1"))
+		if a.why != Answer || a.msg.Type != ACK || a.msg.YIAddr != zero || a.msg.GIAddr != q.GIAddr {
+			t.Errorf("option %d: got %v, want an ACK by way of the relay", o.Code, a)
+		}
+		wantOption(t, &a.msg, optSubnetMask, []byte{255, 255, 255, 0})
+		wantOption(t, &a.msg, optDNS, []byte{10, 67, 0, 53})
+	}
+}
