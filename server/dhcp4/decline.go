@@ -33,8 +33,8 @@ func (c *chooser) decline() {
 }
 
 // stranger says whether another client evidently holds a: then a forged message need not reach the log. What
-// this node does not know yet, or no longer counts, is for the log to judge: this node may be behind. A client
-// with a reservation may hold a under another of its keys.
+// this node does not know yet, or no longer counts, is for the log to judge: this node may be behind. A
+// client with a reservation may hold a under another of its keys.
 func (c *chooser) stranger(a netip.Addr) bool {
 	l, ok := c.view.Lease(a)
 	if !ok || l.Client == c.d.Key || l.FreeFrom() <= c.view.Clock() {
