@@ -23,8 +23,9 @@ func (t *tool) leaseReserve() *cobra.Command {
 client identifier or else by hardware address), with its address and host name.
 The client keeps the lease and notices nothing. Like every edit this is a new
 revision of the configuration; see dhcpctl reservation --help.`,
-		Example: "  dhcpctl lease reserve 10.67.1.5\n  dhcpctl lease reserve 10.67.1.5 --hostname printer --dry-run",
-		Args:    exactly("ADDRESS"),
+		Example: "  dhcpctl lease reserve 10.67.1.5 --dry-run\n" +
+			"  dhcpctl lease reserve 10.67.1.5 --hostname printer",
+		Args: exactly("ADDRESS"),
 		RunE: func(c *cobra.Command, args []string) error {
 			l, err := t.getLease(c, args[0])
 			if status.Code(err) == codes.NotFound {
@@ -74,7 +75,8 @@ func reservationOf(l *adminv1.Lease) (*adminv1.Reservation, error) {
 		return nil, fmt.Errorf("lease %s: declined, since somebody else uses the address: find out who, then "+
 			"dhcpctl lease clear-declined %s", a, a)
 	case l.GetStatus() == adminv1.LeaseStatus_LEASE_STATUS_OFFERED:
-		return nil, fmt.Errorf("lease %s: on offer only, the client has not taken it yet: wait until it is bound", a)
+		return nil, fmt.Errorf("lease %s: on offer only, the client has not taken it yet: wait until it is bound",
+			a)
 	case l.GetSubnet() == "":
 		return nil, errors.New("lease " + a + ": its subnet is not configured any more: add it first")
 	}

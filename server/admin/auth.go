@@ -38,7 +38,7 @@ func (s *Server) authorize(ctx context.Context, req any, _ *grpc.UnaryServerInfo
 	return next(context.WithValue(ctx, authorKey{}, author), req)
 }
 
-// authorizeStream does the same for streams: health watches and reflection.
+// authorizeStream does the same for streams: watches and reflection.
 func (s *Server) authorizeStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo,
 	next grpc.StreamHandler,
 ) error {

@@ -103,6 +103,19 @@ func (s *Server) recoverCall(ctx context.Context, req any, info *grpc.UnaryServe
 	return next(ctx, req)
 }
 
+// recoverStream is recoverCall for streams.
+func (s *Server) recoverStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo,
+	next grpc.StreamHandler,
+) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.opt.Log.Error("admin stream", "method", info.FullMethod, "panic", p, "stack", string(debug.Stack()))
+			err = status.Error(codes.Internal, "internal error: the node's log has the details")
+		}
+	}()
+	return next(srv, stream)
+}
+
 // pageSize returns how many items a page holds when n were asked for.
 func pageSize(n int32) (int, error) {
 	switch {

@@ -84,8 +84,8 @@ func quorumMargin(st ClusterStatus) string {
 	}
 }
 
-// levelOutlook says in words whether anything holds the feature level of the cluster back: it is no higher than
-// every member can read.
+// levelOutlook says in words whether anything holds the feature level of the cluster back: it is no higher
+// than every member can read.
 func levelOutlook(st ClusterStatus) string {
 	nodes := nodesOf(st)
 	if len(nodes) == 0 {
@@ -97,7 +97,8 @@ func levelOutlook(st ClusterStatus) string {
 	}
 	switch {
 	case least > st.Level:
-		return fmt.Sprintf("nothing holds it back: every node reads level %d, to which the leader raises it", least)
+		return fmt.Sprintf("nothing holds it back: every node reads level %d, to which the leader raises it",
+			least)
 	case least == most:
 		return fmt.Sprintf("nothing holds it back: no node reads more than level %d", most)
 	}
@@ -107,8 +108,8 @@ func levelOutlook(st ClusterStatus) string {
 			behind = append(behind, n.GetName()+" ("+n.GetVersion()+")")
 		}
 	}
-	return fmt.Sprintf("held back at level %d, of %d, by %s: install the release of the other nodes there, or remove "+
-		"what does not come back", least, most, strings.Join(behind, ", "))
+	return fmt.Sprintf("held back at level %d, of %d, by %s: install the release of the other nodes there, or "+
+		"remove what does not come back", least, most, strings.Join(behind, ", "))
 }
 
 // nodesOf returns the members that were not removed, by name.

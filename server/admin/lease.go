@@ -24,6 +24,8 @@ const scanLen = 4096
 type leases struct {
 	adminv1.UnimplementedLeaseServiceServer
 	backend
+	stopping <-chan struct{}
+	watches  chan struct{}
 }
 
 // leaseFilter is what ListLeases looks for.

@@ -59,6 +59,8 @@ type Server struct {
 	tcp    net.Listener
 	group  int // the gid of SocketGroup, -1 without one
 	health *health.Server
+	// watches holds one token for each WatchLeases that goes on.
+	watches chan struct{}
 }
 
 // NewServer opens the listeners; Run serves them. An error names the listener and the remedy, and leaves
@@ -70,7 +72,7 @@ func NewServer(opt Options) (*Server, error) {
 	if opt.Listen != "" && opt.Identity == nil {
 		return nil, fmt.Errorf("admin listen %s: no certificate: initialise or join this node first", opt.Listen)
 	}
-	s := &Server{opt: opt, group: -1, health: health.NewServer()}
+	s := &Server{opt: opt, group: -1, health: health.NewServer(), watches: make(chan struct{}, watchesMax)}
 	if opt.Socket != "" {
 		if err := s.openSocket(); err != nil {
 			return nil, err
@@ -183,7 +185,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) serve(ctx context.Context, group *errgroup.Group, l net.Listener,
 	creds credentials.TransportCredentials,
 ) {
-	g := s.newGRPC(creds)
+	g := s.newGRPC(ctx, creds)
 	group.Go(func() error {
 		if err := g.Serve(l); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("admin listener %s: %w", l.Addr(), err)
@@ -207,16 +209,16 @@ func (s *Server) serve(ctx context.Context, group *errgroup.Group, l net.Listene
 	})
 }
 
-// newGRPC returns a gRPC server with all services.
-func (s *Server) newGRPC(creds credentials.TransportCredentials) *grpc.Server {
+// newGRPC returns a gRPC server with all services. Calls that would go on for ever end with ctx.
+func (s *Server) newGRPC(ctx context.Context, creds credentials.TransportCredentials) *grpc.Server {
 	g := grpc.NewServer(
 		grpc.Creds(creds),
 		grpc.MaxRecvMsgSize(messageLenMax),
 		grpc.ChainUnaryInterceptor(s.report, s.recoverCall, s.authorize),
-		grpc.ChainStreamInterceptor(s.authorizeStream),
+		grpc.ChainStreamInterceptor(s.recoverStream, s.authorizeStream),
 	)
 	b := backend{cluster: s.opt.Cluster, log: s.opt.Log}
-	adminv1.RegisterLeaseServiceServer(g, &leases{backend: b})
+	adminv1.RegisterLeaseServiceServer(g, &leases{backend: b, stopping: ctx.Done(), watches: s.watches})
 	adminv1.RegisterSubnetServiceServer(g, &subnets{backend: b})
 	adminv1.RegisterReservationServiceServer(g, &reservations{backend: b})
 	adminv1.RegisterConfigServiceServer(g, &configs{backend: b})

@@ -21,6 +21,7 @@ const (
 	reasonOverloaded = "OVERLOADED"
 	reasonUnknown    = "OUTCOME_UNKNOWN"
 	reasonRefused    = "REFUSED"
+	reasonStopping   = "STOPPING"
 	reasonDomain     = "port67"
 )
 

@@ -85,6 +85,60 @@ func (LeaseStatus) EnumDescriptor() ([]byte, []int) {
 	return file_admin_v1_lease_proto_rawDescGZIP(), []int{0}
 }
 
+// LeaseChange is what happened to a lease.
+type LeaseChange int32
+
+const (
+	LeaseChange_LEASE_CHANGE_UNSPECIFIED LeaseChange = 0
+	LeaseChange_LEASE_CHANGE_ADDED       LeaseChange = 1
+	LeaseChange_LEASE_CHANGE_CHANGED     LeaseChange = 2
+	// The lease was forgotten, or is none that was looked for any more.
+	LeaseChange_LEASE_CHANGE_REMOVED LeaseChange = 3
+)
+
+// Enum value maps for LeaseChange.
+var (
+	LeaseChange_name = map[int32]string{
+		0: "LEASE_CHANGE_UNSPECIFIED",
+		1: "LEASE_CHANGE_ADDED",
+		2: "LEASE_CHANGE_CHANGED",
+		3: "LEASE_CHANGE_REMOVED",
+	}
+	LeaseChange_value = map[string]int32{
+		"LEASE_CHANGE_UNSPECIFIED": 0,
+		"LEASE_CHANGE_ADDED":       1,
+		"LEASE_CHANGE_CHANGED":     2,
+		"LEASE_CHANGE_REMOVED":     3,
+	}
+)
+
+func (x LeaseChange) Enum() *LeaseChange {
+	p := new(LeaseChange)
+	*p = x
+	return p
+}
+
+func (x LeaseChange) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LeaseChange) Descriptor() protoreflect.EnumDescriptor {
+	return file_admin_v1_lease_proto_enumTypes[1].Descriptor()
+}
+
+func (LeaseChange) Type() protoreflect.EnumType {
+	return &file_admin_v1_lease_proto_enumTypes[1]
+}
+
+func (x LeaseChange) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LeaseChange.Descriptor instead.
+func (LeaseChange) EnumDescriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{1}
+}
+
 // Lease is one address and the client that holds it, or held it last. All times are wall time, computed by
 // the answering node from cluster time; they are for people and may differ by seconds between nodes.
 type Lease struct {
@@ -504,6 +558,112 @@ func (x *GetLeaseResponse) GetLease() *Lease {
 	return nil
 }
 
+type WatchLeasesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// subnet and search are those of ListLeasesRequest.
+	Subnet        string `protobuf:"bytes,1,opt,name=subnet,proto3" json:"subnet,omitempty"`
+	Search        string `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchLeasesRequest) Reset() {
+	*x = WatchLeasesRequest{}
+	mi := &file_admin_v1_lease_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchLeasesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchLeasesRequest) ProtoMessage() {}
+
+func (x *WatchLeasesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchLeasesRequest.ProtoReflect.Descriptor instead.
+func (*WatchLeasesRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *WatchLeasesRequest) GetSubnet() string {
+	if x != nil {
+		return x.Subnet
+	}
+	return ""
+}
+
+func (x *WatchLeasesRequest) GetSearch() string {
+	if x != nil {
+		return x.Search
+	}
+	return ""
+}
+
+type WatchLeasesResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Change LeaseChange            `protobuf:"varint,1,opt,name=change,proto3,enum=port67.admin.v1.LeaseChange" json:"change,omitempty"`
+	// lease is what it is now; of a removed one only the address is set.
+	Lease         *Lease `protobuf:"bytes,2,opt,name=lease,proto3" json:"lease,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchLeasesResponse) Reset() {
+	*x = WatchLeasesResponse{}
+	mi := &file_admin_v1_lease_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchLeasesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchLeasesResponse) ProtoMessage() {}
+
+func (x *WatchLeasesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchLeasesResponse.ProtoReflect.Descriptor instead.
+func (*WatchLeasesResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WatchLeasesResponse) GetChange() LeaseChange {
+	if x != nil {
+		return x.Change
+	}
+	return LeaseChange_LEASE_CHANGE_UNSPECIFIED
+}
+
+func (x *WatchLeasesResponse) GetLease() *Lease {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
 type ReleaseLeaseRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Address string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
@@ -517,7 +677,7 @@ type ReleaseLeaseRequest struct {
 
 func (x *ReleaseLeaseRequest) Reset() {
 	*x = ReleaseLeaseRequest{}
-	mi := &file_admin_v1_lease_proto_msgTypes[5]
+	mi := &file_admin_v1_lease_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -529,7 +689,7 @@ func (x *ReleaseLeaseRequest) String() string {
 func (*ReleaseLeaseRequest) ProtoMessage() {}
 
 func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[5]
+	mi := &file_admin_v1_lease_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -542,7 +702,7 @@ func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{5}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ReleaseLeaseRequest) GetAddress() string {
@@ -575,7 +735,7 @@ type ReleaseLeaseResponse struct {
 
 func (x *ReleaseLeaseResponse) Reset() {
 	*x = ReleaseLeaseResponse{}
-	mi := &file_admin_v1_lease_proto_msgTypes[6]
+	mi := &file_admin_v1_lease_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +747,7 @@ func (x *ReleaseLeaseResponse) String() string {
 func (*ReleaseLeaseResponse) ProtoMessage() {}
 
 func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[6]
+	mi := &file_admin_v1_lease_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +760,7 @@ func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{6}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReleaseLeaseResponse) GetLease() *Lease {
@@ -624,7 +784,7 @@ type DeleteLeaseRequest struct {
 
 func (x *DeleteLeaseRequest) Reset() {
 	*x = DeleteLeaseRequest{}
-	mi := &file_admin_v1_lease_proto_msgTypes[7]
+	mi := &file_admin_v1_lease_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +796,7 @@ func (x *DeleteLeaseRequest) String() string {
 func (*DeleteLeaseRequest) ProtoMessage() {}
 
 func (x *DeleteLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[7]
+	mi := &file_admin_v1_lease_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +809,7 @@ func (x *DeleteLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteLeaseRequest.ProtoReflect.Descriptor instead.
 func (*DeleteLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{7}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeleteLeaseRequest) GetAddress() string {
@@ -690,7 +850,7 @@ type DeleteLeaseResponse struct {
 
 func (x *DeleteLeaseResponse) Reset() {
 	*x = DeleteLeaseResponse{}
-	mi := &file_admin_v1_lease_proto_msgTypes[8]
+	mi := &file_admin_v1_lease_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +862,7 @@ func (x *DeleteLeaseResponse) String() string {
 func (*DeleteLeaseResponse) ProtoMessage() {}
 
 func (x *DeleteLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[8]
+	mi := &file_admin_v1_lease_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +875,7 @@ func (x *DeleteLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteLeaseResponse.ProtoReflect.Descriptor instead.
 func (*DeleteLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{8}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeleteLeaseResponse) GetLease() *Lease {
@@ -736,7 +896,7 @@ type ClearDeclinedRequest struct {
 
 func (x *ClearDeclinedRequest) Reset() {
 	*x = ClearDeclinedRequest{}
-	mi := &file_admin_v1_lease_proto_msgTypes[9]
+	mi := &file_admin_v1_lease_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +908,7 @@ func (x *ClearDeclinedRequest) String() string {
 func (*ClearDeclinedRequest) ProtoMessage() {}
 
 func (x *ClearDeclinedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[9]
+	mi := &file_admin_v1_lease_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +921,7 @@ func (x *ClearDeclinedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDeclinedRequest.ProtoReflect.Descriptor instead.
 func (*ClearDeclinedRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{9}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClearDeclinedRequest) GetAddress() string {
@@ -788,7 +948,7 @@ type ClearDeclinedResponse struct {
 
 func (x *ClearDeclinedResponse) Reset() {
 	*x = ClearDeclinedResponse{}
-	mi := &file_admin_v1_lease_proto_msgTypes[10]
+	mi := &file_admin_v1_lease_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -800,7 +960,7 @@ func (x *ClearDeclinedResponse) String() string {
 func (*ClearDeclinedResponse) ProtoMessage() {}
 
 func (x *ClearDeclinedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[10]
+	mi := &file_admin_v1_lease_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -813,7 +973,7 @@ func (x *ClearDeclinedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDeclinedResponse.ProtoReflect.Descriptor instead.
 func (*ClearDeclinedResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{10}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClearDeclinedResponse) GetAddresses() []string {
@@ -865,7 +1025,13 @@ const file_admin_v1_lease_proto_rawDesc = "" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x14\n" +
 	"\x05stale\x18\x02 \x01(\bR\x05stale\"@\n" +
 	"\x10GetLeaseResponse\x12,\n" +
-	"\x05lease\x18\x01 \x01(\v2\x16.port67.admin.v1.LeaseR\x05lease\"}\n" +
+	"\x05lease\x18\x01 \x01(\v2\x16.port67.admin.v1.LeaseR\x05lease\"D\n" +
+	"\x12WatchLeasesRequest\x12\x16\n" +
+	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x16\n" +
+	"\x06search\x18\x02 \x01(\tR\x06search\"y\n" +
+	"\x13WatchLeasesResponse\x124\n" +
+	"\x06change\x18\x01 \x01(\x0e2\x1c.port67.admin.v1.LeaseChangeR\x06change\x12,\n" +
+	"\x05lease\x18\x02 \x01(\v2\x16.port67.admin.v1.LeaseR\x05lease\"}\n" +
 	"\x13ReleaseLeaseRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12'\n" +
@@ -890,11 +1056,17 @@ const file_admin_v1_lease_proto_rawDesc = "" +
 	"\x12LEASE_STATUS_BOUND\x10\x02\x12\x19\n" +
 	"\x15LEASE_STATUS_RELEASED\x10\x03\x12\x18\n" +
 	"\x14LEASE_STATUS_EXPIRED\x10\x04\x12\x19\n" +
-	"\x15LEASE_STATUS_DECLINED\x10\x052\xcd\x03\n" +
+	"\x15LEASE_STATUS_DECLINED\x10\x05*w\n" +
+	"\vLeaseChange\x12\x1c\n" +
+	"\x18LEASE_CHANGE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12LEASE_CHANGE_ADDED\x10\x01\x12\x18\n" +
+	"\x14LEASE_CHANGE_CHANGED\x10\x02\x12\x18\n" +
+	"\x14LEASE_CHANGE_REMOVED\x10\x032\xa9\x04\n" +
 	"\fLeaseService\x12U\n" +
 	"\n" +
 	"ListLeases\x12\".port67.admin.v1.ListLeasesRequest\x1a#.port67.admin.v1.ListLeasesResponse\x12O\n" +
-	"\bGetLease\x12 .port67.admin.v1.GetLeaseRequest\x1a!.port67.admin.v1.GetLeaseResponse\x12[\n" +
+	"\bGetLease\x12 .port67.admin.v1.GetLeaseRequest\x1a!.port67.admin.v1.GetLeaseResponse\x12Z\n" +
+	"\vWatchLeases\x12#.port67.admin.v1.WatchLeasesRequest\x1a$.port67.admin.v1.WatchLeasesResponse0\x01\x12[\n" +
 	"\fReleaseLease\x12$.port67.admin.v1.ReleaseLeaseRequest\x1a%.port67.admin.v1.ReleaseLeaseResponse\x12X\n" +
 	"\vDeleteLease\x12#.port67.admin.v1.DeleteLeaseRequest\x1a$.port67.admin.v1.DeleteLeaseResponse\x12^\n" +
 	"\rClearDeclined\x12%.port67.admin.v1.ClearDeclinedRequest\x1a&.port67.admin.v1.ClearDeclinedResponseB\x1fZ\x1dport67/proto/admin/v1;adminv1b\x06proto3"
@@ -911,51 +1083,58 @@ func file_admin_v1_lease_proto_rawDescGZIP() []byte {
 	return file_admin_v1_lease_proto_rawDescData
 }
 
-var file_admin_v1_lease_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_admin_v1_lease_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_admin_v1_lease_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_admin_v1_lease_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_admin_v1_lease_proto_goTypes = []any{
 	(LeaseStatus)(0),              // 0: port67.admin.v1.LeaseStatus
-	(*Lease)(nil),                 // 1: port67.admin.v1.Lease
-	(*ListLeasesRequest)(nil),     // 2: port67.admin.v1.ListLeasesRequest
-	(*ListLeasesResponse)(nil),    // 3: port67.admin.v1.ListLeasesResponse
-	(*GetLeaseRequest)(nil),       // 4: port67.admin.v1.GetLeaseRequest
-	(*GetLeaseResponse)(nil),      // 5: port67.admin.v1.GetLeaseResponse
-	(*ReleaseLeaseRequest)(nil),   // 6: port67.admin.v1.ReleaseLeaseRequest
-	(*ReleaseLeaseResponse)(nil),  // 7: port67.admin.v1.ReleaseLeaseResponse
-	(*DeleteLeaseRequest)(nil),    // 8: port67.admin.v1.DeleteLeaseRequest
-	(*DeleteLeaseResponse)(nil),   // 9: port67.admin.v1.DeleteLeaseResponse
-	(*ClearDeclinedRequest)(nil),  // 10: port67.admin.v1.ClearDeclinedRequest
-	(*ClearDeclinedResponse)(nil), // 11: port67.admin.v1.ClearDeclinedResponse
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
+	(LeaseChange)(0),              // 1: port67.admin.v1.LeaseChange
+	(*Lease)(nil),                 // 2: port67.admin.v1.Lease
+	(*ListLeasesRequest)(nil),     // 3: port67.admin.v1.ListLeasesRequest
+	(*ListLeasesResponse)(nil),    // 4: port67.admin.v1.ListLeasesResponse
+	(*GetLeaseRequest)(nil),       // 5: port67.admin.v1.GetLeaseRequest
+	(*GetLeaseResponse)(nil),      // 6: port67.admin.v1.GetLeaseResponse
+	(*WatchLeasesRequest)(nil),    // 7: port67.admin.v1.WatchLeasesRequest
+	(*WatchLeasesResponse)(nil),   // 8: port67.admin.v1.WatchLeasesResponse
+	(*ReleaseLeaseRequest)(nil),   // 9: port67.admin.v1.ReleaseLeaseRequest
+	(*ReleaseLeaseResponse)(nil),  // 10: port67.admin.v1.ReleaseLeaseResponse
+	(*DeleteLeaseRequest)(nil),    // 11: port67.admin.v1.DeleteLeaseRequest
+	(*DeleteLeaseResponse)(nil),   // 12: port67.admin.v1.DeleteLeaseResponse
+	(*ClearDeclinedRequest)(nil),  // 13: port67.admin.v1.ClearDeclinedRequest
+	(*ClearDeclinedResponse)(nil), // 14: port67.admin.v1.ClearDeclinedResponse
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
 }
 var file_admin_v1_lease_proto_depIdxs = []int32{
 	0,  // 0: port67.admin.v1.Lease.status:type_name -> port67.admin.v1.LeaseStatus
-	12, // 1: port67.admin.v1.Lease.start_time:type_name -> google.protobuf.Timestamp
-	12, // 2: port67.admin.v1.Lease.last_time:type_name -> google.protobuf.Timestamp
-	13, // 3: port67.admin.v1.Lease.lease_time:type_name -> google.protobuf.Duration
-	12, // 4: port67.admin.v1.Lease.booked_time:type_name -> google.protobuf.Timestamp
-	12, // 5: port67.admin.v1.Lease.reusable_time:type_name -> google.protobuf.Timestamp
+	15, // 1: port67.admin.v1.Lease.start_time:type_name -> google.protobuf.Timestamp
+	15, // 2: port67.admin.v1.Lease.last_time:type_name -> google.protobuf.Timestamp
+	16, // 3: port67.admin.v1.Lease.lease_time:type_name -> google.protobuf.Duration
+	15, // 4: port67.admin.v1.Lease.booked_time:type_name -> google.protobuf.Timestamp
+	15, // 5: port67.admin.v1.Lease.reusable_time:type_name -> google.protobuf.Timestamp
 	0,  // 6: port67.admin.v1.ListLeasesRequest.statuses:type_name -> port67.admin.v1.LeaseStatus
-	1,  // 7: port67.admin.v1.ListLeasesResponse.leases:type_name -> port67.admin.v1.Lease
-	1,  // 8: port67.admin.v1.GetLeaseResponse.lease:type_name -> port67.admin.v1.Lease
-	1,  // 9: port67.admin.v1.ReleaseLeaseResponse.lease:type_name -> port67.admin.v1.Lease
-	1,  // 10: port67.admin.v1.DeleteLeaseResponse.lease:type_name -> port67.admin.v1.Lease
-	2,  // 11: port67.admin.v1.LeaseService.ListLeases:input_type -> port67.admin.v1.ListLeasesRequest
-	4,  // 12: port67.admin.v1.LeaseService.GetLease:input_type -> port67.admin.v1.GetLeaseRequest
-	6,  // 13: port67.admin.v1.LeaseService.ReleaseLease:input_type -> port67.admin.v1.ReleaseLeaseRequest
-	8,  // 14: port67.admin.v1.LeaseService.DeleteLease:input_type -> port67.admin.v1.DeleteLeaseRequest
-	10, // 15: port67.admin.v1.LeaseService.ClearDeclined:input_type -> port67.admin.v1.ClearDeclinedRequest
-	3,  // 16: port67.admin.v1.LeaseService.ListLeases:output_type -> port67.admin.v1.ListLeasesResponse
-	5,  // 17: port67.admin.v1.LeaseService.GetLease:output_type -> port67.admin.v1.GetLeaseResponse
-	7,  // 18: port67.admin.v1.LeaseService.ReleaseLease:output_type -> port67.admin.v1.ReleaseLeaseResponse
-	9,  // 19: port67.admin.v1.LeaseService.DeleteLease:output_type -> port67.admin.v1.DeleteLeaseResponse
-	11, // 20: port67.admin.v1.LeaseService.ClearDeclined:output_type -> port67.admin.v1.ClearDeclinedResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	2,  // 7: port67.admin.v1.ListLeasesResponse.leases:type_name -> port67.admin.v1.Lease
+	2,  // 8: port67.admin.v1.GetLeaseResponse.lease:type_name -> port67.admin.v1.Lease
+	1,  // 9: port67.admin.v1.WatchLeasesResponse.change:type_name -> port67.admin.v1.LeaseChange
+	2,  // 10: port67.admin.v1.WatchLeasesResponse.lease:type_name -> port67.admin.v1.Lease
+	2,  // 11: port67.admin.v1.ReleaseLeaseResponse.lease:type_name -> port67.admin.v1.Lease
+	2,  // 12: port67.admin.v1.DeleteLeaseResponse.lease:type_name -> port67.admin.v1.Lease
+	3,  // 13: port67.admin.v1.LeaseService.ListLeases:input_type -> port67.admin.v1.ListLeasesRequest
+	5,  // 14: port67.admin.v1.LeaseService.GetLease:input_type -> port67.admin.v1.GetLeaseRequest
+	7,  // 15: port67.admin.v1.LeaseService.WatchLeases:input_type -> port67.admin.v1.WatchLeasesRequest
+	9,  // 16: port67.admin.v1.LeaseService.ReleaseLease:input_type -> port67.admin.v1.ReleaseLeaseRequest
+	11, // 17: port67.admin.v1.LeaseService.DeleteLease:input_type -> port67.admin.v1.DeleteLeaseRequest
+	13, // 18: port67.admin.v1.LeaseService.ClearDeclined:input_type -> port67.admin.v1.ClearDeclinedRequest
+	4,  // 19: port67.admin.v1.LeaseService.ListLeases:output_type -> port67.admin.v1.ListLeasesResponse
+	6,  // 20: port67.admin.v1.LeaseService.GetLease:output_type -> port67.admin.v1.GetLeaseResponse
+	8,  // 21: port67.admin.v1.LeaseService.WatchLeases:output_type -> port67.admin.v1.WatchLeasesResponse
+	10, // 22: port67.admin.v1.LeaseService.ReleaseLease:output_type -> port67.admin.v1.ReleaseLeaseResponse
+	12, // 23: port67.admin.v1.LeaseService.DeleteLease:output_type -> port67.admin.v1.DeleteLeaseResponse
+	14, // 24: port67.admin.v1.LeaseService.ClearDeclined:output_type -> port67.admin.v1.ClearDeclinedResponse
+	19, // [19:25] is the sub-list for method output_type
+	13, // [13:19] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_admin_v1_lease_proto_init() }
@@ -968,8 +1147,8 @@ func file_admin_v1_lease_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_v1_lease_proto_rawDesc), len(file_admin_v1_lease_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   11,
+			NumEnums:      2,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	LeaseService_ListLeases_FullMethodName    = "/port67.admin.v1.LeaseService/ListLeases"
 	LeaseService_GetLease_FullMethodName      = "/port67.admin.v1.LeaseService/GetLease"
+	LeaseService_WatchLeases_FullMethodName   = "/port67.admin.v1.LeaseService/WatchLeases"
 	LeaseService_ReleaseLease_FullMethodName  = "/port67.admin.v1.LeaseService/ReleaseLease"
 	LeaseService_DeleteLease_FullMethodName   = "/port67.admin.v1.LeaseService/DeleteLease"
 	LeaseService_ClearDeclined_FullMethodName = "/port67.admin.v1.LeaseService/ClearDeclined"
@@ -39,6 +40,9 @@ type LeaseServiceClient interface {
 	ListLeases(ctx context.Context, in *ListLeasesRequest, opts ...grpc.CallOption) (*ListLeasesResponse, error)
 	// GetLease returns the lease of one address; NOT_FOUND if nobody ever held it.
 	GetLease(ctx context.Context, in *GetLeaseRequest, opts ...grpc.CallOption) (*GetLeaseResponse, error)
+	// WatchLeases sends the changes of leases as the answering node learns of them, until the caller has enough.
+	// Headers come when it has begun. Changes that follow each other within a moment are sent as one.
+	WatchLeases(ctx context.Context, in *WatchLeasesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchLeasesResponse], error)
 	// ReleaseLease does what the client's DHCPRELEASE would: the status changes, the booking stays.
 	ReleaseLease(ctx context.Context, in *ReleaseLeaseRequest, opts ...grpc.CallOption) (*ReleaseLeaseResponse, error)
 	// DeleteLease forgets a lease: FAILED_PRECONDITION while it is booked, unless force is set.
@@ -74,6 +78,25 @@ func (c *leaseServiceClient) GetLease(ctx context.Context, in *GetLeaseRequest, 
 	}
 	return out, nil
 }
+
+func (c *leaseServiceClient) WatchLeases(ctx context.Context, in *WatchLeasesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchLeasesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LeaseService_ServiceDesc.Streams[0], LeaseService_WatchLeases_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchLeasesRequest, WatchLeasesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LeaseService_WatchLeasesClient = grpc.ServerStreamingClient[WatchLeasesResponse]
 
 func (c *leaseServiceClient) ReleaseLease(ctx context.Context, in *ReleaseLeaseRequest, opts ...grpc.CallOption) (*ReleaseLeaseResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -115,6 +138,9 @@ type LeaseServiceServer interface {
 	ListLeases(context.Context, *ListLeasesRequest) (*ListLeasesResponse, error)
 	// GetLease returns the lease of one address; NOT_FOUND if nobody ever held it.
 	GetLease(context.Context, *GetLeaseRequest) (*GetLeaseResponse, error)
+	// WatchLeases sends the changes of leases as the answering node learns of them, until the caller has enough.
+	// Headers come when it has begun. Changes that follow each other within a moment are sent as one.
+	WatchLeases(*WatchLeasesRequest, grpc.ServerStreamingServer[WatchLeasesResponse]) error
 	// ReleaseLease does what the client's DHCPRELEASE would: the status changes, the booking stays.
 	ReleaseLease(context.Context, *ReleaseLeaseRequest) (*ReleaseLeaseResponse, error)
 	// DeleteLease forgets a lease: FAILED_PRECONDITION while it is booked, unless force is set.
@@ -136,6 +162,9 @@ func (UnimplementedLeaseServiceServer) ListLeases(context.Context, *ListLeasesRe
 }
 func (UnimplementedLeaseServiceServer) GetLease(context.Context, *GetLeaseRequest) (*GetLeaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetLease not implemented")
+}
+func (UnimplementedLeaseServiceServer) WatchLeases(*WatchLeasesRequest, grpc.ServerStreamingServer[WatchLeasesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchLeases not implemented")
 }
 func (UnimplementedLeaseServiceServer) ReleaseLease(context.Context, *ReleaseLeaseRequest) (*ReleaseLeaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReleaseLease not implemented")
@@ -202,6 +231,17 @@ func _LeaseService_GetLease_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _LeaseService_WatchLeases_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchLeasesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LeaseServiceServer).WatchLeases(m, &grpc.GenericServerStream[WatchLeasesRequest, WatchLeasesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LeaseService_WatchLeasesServer = grpc.ServerStreamingServer[WatchLeasesResponse]
 
 func _LeaseService_ReleaseLease_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReleaseLeaseRequest)
@@ -285,6 +325,12 @@ var LeaseService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _LeaseService_ClearDeclined_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchLeases",
+			Handler:       _LeaseService_WatchLeases_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "admin/v1/lease.proto",
 }
