@@ -345,8 +345,12 @@ func TestSnapshot_ANewNodeGetsTheStateByIt_P14(t *testing.T) {
 			}
 		})
 	}
-	if after := m.Status(); after.Clock < before.Clock {
+	after := m.Status()
+	if after.Clock < before.Clock {
 		t.Errorf("cluster time went back from %d to %d", before.Clock, after.Clock)
+	}
+	if before.SnapshotAt.IsZero() || !after.SnapshotAt.Equal(before.SnapshotAt) {
+		t.Errorf("snapshot at %v, after a restart at %v: want one time", before.SnapshotAt, after.SnapshotAt)
 	}
 }
 

@@ -56,6 +56,7 @@ type Node struct {
 
 	folder    *disk.Folder
 	store     *disk.Log
+	snapshots *disk.Snapshots
 	keeper    *trust.Keeper
 	port      *trust.Port
 	raft      *raft.Raft
@@ -230,6 +231,7 @@ func (n *Node) startRaft(listener net.Listener) error {
 	if err != nil {
 		return err
 	}
+	n.snapshots = snapshots
 	n.port = trust.NewPort(n.keeper, listener, n.members.admit)
 	n.transport = newTransport(n.port.Raft(), n.port.Dial, n.members, n.store, n.timing, logger, n.installsAlarm)
 	n.raft, err = raft.NewRaft(raftConfig(string(n.id), n.timing, logger, n.led), n.replica, n.store, n.store,

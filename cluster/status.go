@@ -26,7 +26,9 @@ type Status struct {
 	Revision     uint64
 	// LossesBearable is how many more voters can die before the quorum is gone; -1: it is gone now.
 	LossesBearable int
-	Members        []MemberStatus
+	// SnapshotAt is when this node's newest snapshot was begun, by its own clock; zero: it has none yet.
+	SnapshotAt time.Time
+	Members    []MemberStatus
 }
 
 // MemberStatus is one member as this node sees it.
@@ -74,7 +76,7 @@ func (n *Node) Status() Status {
 	way := n.route.now()
 	s := Status{
 		ClusterID: n.cluster, Self: n.id, Leader: way.leader,
-		Term: n.raft.CurrentTerm(), CommitIndex: n.raft.CommitIndex(),
+		Term: n.raft.CurrentTerm(), CommitIndex: n.raft.CommitIndex(), SnapshotAt: n.snapshots.Newest(),
 	}
 	count := map[storage.NodeID]int{}
 	var nodes []storage.Node

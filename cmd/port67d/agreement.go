@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"time"
 
 	"port67/cluster"
 	"port67/server"
@@ -48,11 +49,16 @@ func (a agreement) Status() admin.ClusterStatus {
 }
 
 // stats is this node's part in the agreement, for the metrics. It waits for nothing.
-func (a agreement) stats() metrics.Stats {
-	s := a.Node.Status()
+func (a agreement) stats() metrics.Stats { return statsOf(a.Node.Status(), time.Now()) }
+
+func statsOf(s cluster.Status, now time.Time) metrics.Stats {
 	out := metrics.Stats{
 		Term: s.Term, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex, Leader: s.Leader == s.Self,
 		LeaderKnown: s.Leader != "", LossesBearable: s.LossesBearable, SnapshotAge: -1,
+	}
+	if !s.SnapshotAt.IsZero() {
+		// A clock that was set back since makes it fresh, not absent.
+		out.SnapshotAge = max(0, now.Sub(s.SnapshotAt))
 	}
 	if s.CommitIndex > s.AppliedIndex {
 		out.LagEntries = s.CommitIndex - s.AppliedIndex

@@ -391,6 +391,33 @@ func TestSnapshots_KeepThree_G6(t *testing.T) {
 	}
 }
 
+// The time of the newest snapshot is known as soon as it is written, and again when the folder is opened.
+func TestSnapshots_Newest(t *testing.T) {
+	f := create(t, t.TempDir())
+	store, err := f.Snapshots(hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := store.Newest(); !at.IsZero() {
+		t.Errorf("Newest = %v without a snapshot", at)
+	}
+	before := time.Now().Truncate(time.Millisecond)
+	if _, err := snapshot(t, store, 7, "content"); err != nil {
+		t.Fatal(err)
+	}
+	at := store.Newest()
+	if at.Before(before) || at.After(time.Now()) {
+		t.Errorf("Newest = %v, want one since %v", at, before)
+	}
+	again, err := f.Snapshots(hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Newest(); !got.Equal(at) {
+		t.Errorf("opened again: Newest = %v, want %v", got, at)
+	}
+}
+
 // rot is a store whose newest snapshot is damaged before it can be read back.
 type rot struct {
 	raft.SnapshotStore
@@ -420,8 +447,7 @@ func TestSnapshots_UnreadableRightAfterWritingIsAnError_G6(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner := store.(*snapshots)
-	inner.SnapshotStore = &rot{inner.SnapshotStore, f}
+	store.SnapshotStore = &rot{store.SnapshotStore, f}
 	if _, err := snapshot(t, store, 2, "content"); err == nil {
 		t.Error("a snapshot that cannot be read counts")
 	}

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -18,7 +22,7 @@ const snapshotsDir = "snapshots"
 
 // Snapshots opens the store of snapshots. A snapshot is synced, then read back and checked before it counts:
 // the log behind it is only cut when it can be read (safety.md G6).
-func (f *Folder) Snapshots(logger hclog.Logger) (raft.SnapshotStore, error) {
+func (f *Folder) Snapshots(logger hclog.Logger) (*Snapshots, error) {
 	f.made(snapshotsDir)
 	// The library would make it 0755, with files that everybody may read, and the cluster's keys are in them.
 	if err := os.Mkdir(f.Path(snapshotsDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -31,16 +35,42 @@ func (f *Folder) Snapshots(logger hclog.Logger) (raft.SnapshotStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: snapshots: %w", f.dir, err)
 	}
-	return &snapshots{SnapshotStore: store, folder: f}, nil
+	made := &Snapshots{SnapshotStore: store, folder: f}
+	list, err := store.List()
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: snapshots: %w", f.dir, err)
+	}
+	if len(list) > 0 {
+		made.note(list[0].ID)
+	}
+	return made, nil
 }
 
-type snapshots struct {
+// Snapshots is the store of snapshots of a data folder.
+type Snapshots struct {
 	raft.SnapshotStore
 	folder *Folder
+	newest atomic.Int64 // Unix milliseconds; 0: there is none
+}
+
+// Newest returns when the newest snapshot was begun, by the clock of this machine; the zero time if there is
+// none. It does not touch the disk.
+func (s *Snapshots) Newest() time.Time {
+	if at := s.newest.Load(); at > 0 {
+		return time.UnixMilli(at)
+	}
+	return time.Time{}
+}
+
+// note remembers when a snapshot was begun: the library writes it at the end of the snapshot's name.
+func (s *Snapshots) note(id string) {
+	if at, err := strconv.ParseInt(id[strings.LastIndexByte(id, '-')+1:], 10, 64); err == nil {
+		s.newest.Store(at)
+	}
 }
 
 // Create is part of raft.SnapshotStore.
-func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, members raft.Configuration,
+func (s *Snapshots) Create(version raft.SnapshotVersion, index, term uint64, members raft.Configuration,
 	membersIndex uint64, transport raft.Transport,
 ) (raft.SnapshotSink, error) {
 	sink, err := s.SnapshotStore.Create(version, index, term, members, membersIndex, transport)
@@ -53,7 +83,7 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, mem
 // checkedSink reads back what was written.
 type checkedSink struct {
 	raft.SnapshotSink
-	store *snapshots
+	store *Snapshots
 }
 
 // Close finishes the snapshot and checks it. One that cannot be read back is removed, so that it cannot
@@ -67,5 +97,6 @@ func (c *checkedSink) Close() error {
 		_ = os.RemoveAll(c.store.folder.Path(snapshotsDir + "/" + c.ID()))
 		return fmt.Errorf("snapshot %s: unreadable right after writing: %w", c.ID(), err)
 	}
+	c.store.note(c.ID())
 	return content.Close()
 }
