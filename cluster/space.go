@@ -47,17 +47,39 @@ type space struct {
 	short bool
 }
 
-// look asks for the free space, and tells operators when it crosses a mark.
+// look asks for the free space, and tells operators when it crosses a mark. It may hang as long as the disk
+// does; then nobody but its caller waits.
 func (s *space) look() {
 	got, err := s.ask()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err != nil {
 		s.logger.Warn("free space unknown", "error", err)
 		return
 	}
+	if size, due := s.take(got); due && s.reserve != nil {
+		// What is given back may be used already, and there is nothing better to do.
+		if err := s.reserve(size); err != nil && size > 0 {
+			s.logger.Warn("no room set aside on the disk", "error", err)
+		}
+	}
+}
+
+// take takes in what is free, and returns how much room is to be set aside, if anything is due.
+func (s *space) take(got disk.Space) (size int64, due bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.last, s.known = got, true
-	s.setAside()
+	s.tell(got)
+	switch {
+	case s.last.Free < fullFloor:
+		return 0, true
+	case !s.isLow() && s.last.Free > 4*lowFloor:
+		return reserveSize, true
+	}
+	return 0, false
+}
+
+// tell tells operators when the free space has crossed a mark.
+func (s *space) tell(got disk.Space) {
 	say := ""
 	switch {
 	case s.isLow():
@@ -72,18 +94,6 @@ func (s *space) look() {
 		s.logger.Info("disk has room again", "free_mib", got.Free>>20)
 	}
 	s.said = say
-}
-
-func (s *space) setAside() {
-	switch {
-	case s.reserve == nil:
-	case s.last.Free < fullFloor:
-		_ = s.reserve(0) // It may be used already, and there is nothing better to do.
-	case !s.isLow() && s.last.Free > 4*lowFloor:
-		if err := s.reserve(reserveSize); err != nil {
-			s.logger.Warn("no room set aside on the disk", "error", err)
-		}
-	}
 }
 
 func (s *space) below(percent uint64) bool {
@@ -165,6 +175,7 @@ func (s *space) admitConfig(c storage.SetConfig) error {
 func (n *Node) watchDisk(ctx context.Context) error {
 	ticker := time.NewTicker(min(spaceEvery, n.timing.DiskHung/4))
 	defer ticker.Stop()
+	looking := make(chan struct{}, 1) // has one while a look is under way: on a disk that hangs it never ends
 	for {
 		select {
 		case <-ctx.Done():
@@ -180,6 +191,13 @@ func (n *Node) watchDisk(ctx context.Context) error {
 		} else if stuck > n.timing.DiskSlow {
 			n.logger.Warn("disk does not answer; this node keeps silent", "for", stuck)
 		}
-		n.space.look()
+		select {
+		case looking <- struct{}{}:
+			go func() {
+				n.space.look()
+				<-looking
+			}()
+		default:
+		}
 	}
 }
