@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	adminv1 "port67/proto/admin/v1"
 	"port67/server/admin"
 	"port67/server/admin/admintest"
 )
@@ -52,5 +53,23 @@ func TestLeaseWatch_LinesAsThingsHappen(t *testing.T) {
 	cancel()
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestShowChange_JSON: an object a line, for programs that read line by line.
+func TestShowChange_JSON(t *testing.T) {
+	var out bytes.Buffer
+	tool := &tool{terminal: terminal{out: &out}, format: "json"}
+	for range 2 {
+		err := tool.showChange(&adminv1.WatchLeasesResponse{
+			Change: adminv1.LeaseChange_LEASE_CHANGE_REMOVED, Lease: &adminv1.Lease{Address: "10.67.1.30"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"change":"LEASE_CHANGE_REMOVED","lease":{"address":"10.67.1.30"`) {
+		t.Errorf("got\n%s", out.String())
 	}
 }
