@@ -174,8 +174,8 @@ func TestFleet_DORAAndRenewal(t *testing.T) {
 	if pause, _ := r.LongestPause(); pause != 20*time.Millisecond {
 		t.Errorf("longest pause %v, want 20ms", pause)
 	}
-	if r.Quantile(500) != 4*time.Millisecond || r.OffersPerDiscover() != 100 {
-		t.Errorf("median %v, %d OFFERs in 100 DISCOVERs", r.Quantile(500), r.OffersPerDiscover())
+	if r.Quantile(500) != 4*time.Millisecond || r.Offers != r.Discovers || r.Offers == 0 {
+		t.Errorf("median %v, %d OFFERs to %d DISCOVERs", r.Quantile(500), r.Offers, r.Discovers)
 	}
 	r = b.run(310 * time.Second)
 	if r.Renewals != 100 || r.Holding != 100 || r.Expired != 0 {
@@ -291,7 +291,7 @@ func TestFleet_DuplicateAnswersAreCounted(t *testing.T) {
 	b.server.echo = 3
 	b.fleet.add(0, Group{Clients: 10}, 0)
 	r := b.run(10 * time.Second)
-	if r.OffersPerDiscover() != 300 || r.Bound != 10 || r.Late != 20 || len(r.Violations) != 0 {
+	if r.Offers != 3*r.Discovers || r.Bound != 10 || r.Late != 20 || len(r.Violations) != 0 {
 		t.Errorf("three answers to everything:\n%v", r)
 	}
 }

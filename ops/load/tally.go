@@ -162,14 +162,6 @@ func longest(times []time.Duration) (pause, at time.Duration) {
 	return pause, at
 }
 
-// OffersPerDiscover returns how many OFFERs came for one DISCOVER on average, in hundredths.
-func (r Report) OffersPerDiscover() int {
-	if r.Discovers == 0 {
-		return 0
-	}
-	return 100 * r.Offers / r.Discovers
-}
-
 // Quantile returns the time within which permille of 1000 clients had their first lease.
 func (r Report) Quantile(permille int) time.Duration {
 	if len(r.DORA) == 0 {
