@@ -43,7 +43,7 @@ format:
 	gofmt -w $$(git ls-files '*.go')
 
 lab: packages-test
-	$(GO) test -tags lab -count 1 -timeout 30m -run '$(LAB)' ./ops/lab/...
+	$(GO) test -tags lab -v -count 1 -timeout 30m -run '$(LAB)' ./ops/lab/... 2>&1 | awk -f .ci/lab.awk
 
 bench: packages-test
 	@.ci/packages kea-dhcp4-server
