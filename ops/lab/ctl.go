@@ -6,13 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"time"
 )
 
-// Ctl runs dhcpctl against the admin socket of node i and returns what it wrote to standard output.
+// Ctl runs dhcpctl against the admin socket of node i, or where --server says, and returns what
+// it wrote to standard output.
 func (l *Lab) Ctl(ctx context.Context, i int, args ...string) (string, error) {
 	n := l.Node(i)
-	argv := append([]string{"--socket", n.Socket()}, args...)
+	argv := args
+	if !slices.Contains(args, "--server") {
+		argv = append([]string{"--socket", n.Socket()}, args...)
+	}
 	out, err := n.Command(ctx, l.opts.Ctl, argv...).Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return string(out), &CtlError{Node: n.Name, Args: args, Code: exit.ExitCode(), Text: string(exit.Stderr)}
