@@ -37,6 +37,8 @@ type neighbours struct {
 	paths map[dhcp4.Path]map[storage.NodeID]int // misses in a row
 	known []dhcp4.Path
 	clock Clock
+
+	cluster string // its ID
 }
 
 // talk is what a client says on one path: an Exchange whatever its transaction.
@@ -61,10 +63,10 @@ type memory struct {
 	done      chan struct{} // closed when somebody else has answered; nil if nobody waits
 }
 
-func newNeighbours(limit int, clock Clock) *neighbours {
+func newNeighbours(limit int, cluster string, clock Clock) *neighbours {
 	return &neighbours{
 		talks: make(map[talk]*memory), paths: make(map[dhcp4.Path]map[storage.NodeID]int), max: limit,
-		clock: clock,
+		clock: clock, cluster: cluster,
 	}
 }
 
@@ -93,7 +95,7 @@ func (m *memory) reportedFor(xid uint32, heard time.Time) bool {
 
 // Unanswered implements dhcp4.Ears.
 func (n *neighbours) Unanswered(k lease.Key, q *dhcp4.Query) bool {
-	x := exchangeOf(q, k)
+	x := exchangeOf(n.cluster, q, k)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m, ok := n.talks[x.talk()]

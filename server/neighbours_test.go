@@ -43,12 +43,12 @@ var (
 func said(k string, xid uint32) (lease.Key, *dhcp4.Query, Exchange) {
 	q := &dhcp4.Query{XID: xid, Type: dhcp4.Discover, GIAddr: netip.IPv4Unspecified()}
 	key := lease.ClientIDKey([]byte(k))
-	return key, q, exchangeOf(q, key)
+	return key, q, exchangeOf("test", q, key)
 }
 
 func newTestNeighbours() (*neighbours, *stubClock) {
 	c := &stubClock{now: time.Unix(1_000_000, 0)}
-	return newNeighbours(100, c), c
+	return newNeighbours(100, "test", c), c
 }
 
 func TestNeighbours_Await(t *testing.T) {

@@ -102,7 +102,7 @@ func newScene(t *testing.T, file string, yaml []byte) *scene {
 	}
 	s.clock.meanwhile = s.wait
 	s.server = New(Options{
-		Self: "n1", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s,
+		Self: "n1", Cluster: "test", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s,
 		Clock:  s.clock,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

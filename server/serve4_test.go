@@ -54,7 +54,7 @@ func newSite(tb testing.TB) (*site, *Server) {
 		}
 	}
 	return s, New(Options{
-		Self: "n1", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s, Clock: s,
+		Self: "n1", Cluster: "test", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s, Clock: s,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 }
@@ -156,7 +156,7 @@ func TestServe4_V4_107_SameMessageAtOnceIsAnsweredOnce(t *testing.T) {
 	s, server := newSite(t)
 	payload, in := parseScript(t, strings.Fields("REQUEST xid=7 sid=10.67.0.2 ip=10.67.1.9"))
 	q := dhcp4.Query{XID: 7, Type: dhcp4.Request, GIAddr: netip.IPv4Unspecified()}
-	x := exchangeOf(&q, lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 1}))
+	x := exchangeOf("test", &q, lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 1}))
 	server.inflight.enter(x)
 	if o := server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in,
 		Heard: s.Now()}); o != Duplicate {

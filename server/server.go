@@ -2,7 +2,8 @@ package server
 
 import (
 	"context"
-	"hash/fnv"
+	"crypto/sha256"
+	"encoding/binary"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -77,26 +78,34 @@ type Observer interface {
 
 // Exchange names one message of one client: retransmissions of it have the same name.
 type Exchange struct {
-	Client uint64 // hash of the client's key
+	Client uint64 // hash of the cluster's ID and the client's key
 	XID    uint32
 	Type   dhcp4.MessageType
 	GIAddr netip.Addr // 0.0.0.0 if not relayed
 }
 
-// exchangeOf names the message q of the client k.
-func exchangeOf(q *dhcp4.Query, k lease.Key) Exchange {
-	h := fnv.New64a()
-	h.Write([]byte(k))
-	x := Exchange{Client: h.Sum64(), XID: q.XID, Type: q.Type, GIAddr: netip.IPv4Unspecified()}
+// exchangeOf names the message q of the client k. All nodes of a cluster use the same name. Nobody is to
+// find a client identifier that goes by the name of another client, whose messages would then be taken as
+// answered: without the cluster's ID there is nothing to look for, and with it there are 2^64 to try.
+func exchangeOf(cluster string, q *dhcp4.Query, k lease.Key) Exchange {
+	var scratch [320]byte
+	b := append(scratch[:0], byte(len(cluster)))
+	b = append(append(b, cluster...), k...)
+	sum := sha256.Sum256(b)
+	x := Exchange{
+		Client: binary.BigEndian.Uint64(sum[:]), XID: q.XID, Type: q.Type, GIAddr: netip.IPv4Unspecified(),
+	}
 	if q.Relayed() {
 		x.GIAddr = q.GIAddr
 	}
 	return x
 }
 
-// Options is what a Server needs. Ports, Self and Logger are required; a limit of 0 takes its default.
+// Options is what a Server needs. Ports, Self, Cluster and Logger are required; a limit of 0 takes its
+// default.
 type Options struct {
 	Self       storage.NodeID
+	Cluster    string // ID of the cluster; the nodes name exchanges by it
 	Reader     Reader
 	Proposer   Proposer
 	Timekeeper Timekeeper
@@ -114,6 +123,7 @@ type Options struct {
 // Server answers clients. Its methods may be called from any number of goroutines.
 type Server struct {
 	self     storage.NodeID
+	cluster  string
 	reader   Reader
 	proposer Proposer
 	time     Timekeeper
@@ -138,11 +148,12 @@ func New(o Options) *Server {
 		return otherwise
 	}
 	return &Server{
-		self: o.Self, reader: o.Reader, proposer: o.Proposer, time: o.Timekeeper, peers: o.Neighbours,
+		self: o.Self, cluster: o.Cluster,
+		reader: o.Reader, proposer: o.Proposer, time: o.Timekeeper, peers: o.Neighbours,
 		sender: o.Sender, observer: o.Observer, clock: o.Clock, log: o.Logger,
 		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
-		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Clock),
+		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 	}
 }
 

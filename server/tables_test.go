@@ -220,3 +220,18 @@ func TestWarnings_OncePerMinuteAndOutcome(t *testing.T) {
 		}
 	}
 }
+
+func TestExchange_NamedAlikeInOneClusterOnly(t *testing.T) {
+	q := &dhcp4.Query{XID: 1, Type: dhcp4.Discover, GIAddr: netip.IPv4Unspecified()}
+	one, two := client(1).key, client(2).key
+	x := exchangeOf("a", q, one)
+	if x != exchangeOf("a", q, one) {
+		t.Error("two nodes of a cluster name one message differently")
+	}
+	if x.Client == exchangeOf("b", q, one).Client {
+		t.Error("the name can be told without the cluster's ID")
+	}
+	if x.Client == exchangeOf("a", q, two).Client {
+		t.Error("two clients have one name")
+	}
+}

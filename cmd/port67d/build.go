@@ -65,7 +65,8 @@ func (n *node) open() (err error) {
 		return err
 	}
 	n.spine = server.New(server.Options{
-		Self: n.agreement.Self(), Reader: n.agreement, Proposer: n.agreement, Timekeeper: n.agreement,
+		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(),
+		Reader: n.agreement, Proposer: n.agreement, Timekeeper: n.agreement,
 		Neighbours: n.agreement, Sender: n.listener, Observer: n.counts, Clock: clock.System{}, Logger: log,
 	})
 	n.admin, err = admin.NewServer(admin.Options{
