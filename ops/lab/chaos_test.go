@@ -116,14 +116,19 @@ func TestChaos_P10_CutOff(t *testing.T) {
 		r.must(r.WaitVoters(t.Context(), i, 3))
 	}
 
-	i := r.leader()
-	r.must(r.Partition(t.Context(), i, Clients))
-	fresh := r.load.Add(load.Group{Clients: 1000, Rate: 200})
-	r.holding(fresh, 1000)
-	if n := fresh.Report().BoundBy[addrOf(i)]; n != 0 {
-		t.Errorf("leader from its clients: %d heard of it nevertheless", n)
+	for _, c := range []struct {
+		name string
+		node func() int
+	}{{"follower from its clients", r.follower}, {"leader from its clients", r.leader}} {
+		i := c.node()
+		r.must(r.Partition(t.Context(), i, Clients))
+		fresh := r.load.Add(load.Group{Clients: 1000, Rate: 200})
+		r.holding(fresh, 1000)
+		if n := fresh.Report().BoundBy[addrOf(i)]; n != 0 {
+			t.Errorf("%s: %d heard of it nevertheless", c.name, n)
+		}
+		r.must(r.Heal(t.Context(), i))
 	}
-	r.must(r.Heal(t.Context(), i))
 	r.sameDigest()
 }
 
@@ -200,6 +205,7 @@ func TestChaos_GrowAndShrink(t *testing.T) {
 		_, err := r.Ctl(t.Context(), 1, "cluster", "remove", r.Node(i).Name, "--yes")
 		r.must(err)
 		r.must(r.WaitVoters(t.Context(), 1, i-1))
+		r.removed(i)
 	}
 	r.bound(crowd, crowd.Bound()+300)
 	rep := crowd.Report()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +182,21 @@ func (r *rig) restart(i int) {
 	r.t.Helper()
 	r.must(r.Node(i).Start())
 	r.must(r.WaitServing(r.t.Context(), i))
+}
+
+// removed waits until a node that is no member any more ends by itself, and wants it to say why.
+func (r *rig) removed(i int) {
+	r.t.Helper()
+	n := r.Node(i)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
+	defer cancel()
+	var exit *exec.ExitError
+	if err := n.Wait(ctx); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		r.t.Errorf("%s was removed and ended with %v, want exit status 1", n.Name, err)
+	}
+	if !strings.Contains(n.Log(), "this node was removed from the cluster") {
+		r.t.Errorf("%s does not say that it was removed", n.Name)
+	}
 }
 
 // leader and follower name running nodes.
