@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -95,16 +93,7 @@ func perfdhcp(ctx context.Context, b *bed, rate int, opts options) (one, error) 
 	args := []string{
 		"-4", "-r", strconv.Itoa(rate), "-R", strconv.Itoa(1 << 22), "-g", "single", "-W", "1000000",
 		"-p", strconv.Itoa(int(opts.period.Seconds())), "-b", fmt.Sprintf("mac=02:%02x:00:00:00:00", runs%256),
-	}
-	if len(b.target) == 1 {
-		args = append(args, b.target[0])
-	} else {
-		list, err := addressList(b.target)
-		if err != nil {
-			return one{}, err
-		}
-		defer os.RemoveAll(filepath.Dir(list))
-		args = append(args, "-J", list, "-l", "eth0")
+		b.target,
 	}
 	out, err := b.client.Exec(ctx, "perfdhcp", args...)
 	var exit *exec.ExitError
@@ -112,15 +101,6 @@ func perfdhcp(ctx context.Context, b *bed, rate int, opts options) (one, error) 
 		return one{}, fmt.Errorf("perfdhcp %s: %w", strings.Join(args, " "), err)
 	}
 	return parse(out, opts.period)
-}
-
-func addressList(addrs []string) (string, error) {
-	dir, err := os.MkdirTemp("", "p67-bench-")
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, "servers")
-	return file, os.WriteFile(file, []byte(strings.Join(addrs, "\n")+"\n"), 0o600)
 }
 
 var (

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"port67/ops/lab"
@@ -16,24 +14,15 @@ import (
 // clientAddr is the client's address, from which perfdhcp plays a relay agent.
 const clientAddr = "10.67.0.9"
 
-// startCluster returns a starter of so many of our nodes. Spread sends the load to all of them in turn, else
-// it goes to the first.
-func startCluster(nodes int, spread bool) func(context.Context) (*bed, error) {
+// startCluster returns a starter of so many of our nodes. The load goes to the first, as from a relay agent that
+// knows one server.
+func startCluster(nodes int) func(context.Context) (*bed, error) {
 	return func(ctx context.Context) (*bed, error) {
 		l, err := lab.New(ctx, lab.Options{Nodes: nodes, Config: config, LogLevel: "warn"})
 		if err != nil {
 			return nil, err
 		}
-		b, err := newBed(ctx, l)
-		if err != nil {
-			return nil, err
-		}
-		for i, n := range l.Nodes() {
-			if i == 0 || spread {
-				b.target = append(b.target, n.Addr)
-			}
-		}
-		return b, nil
+		return newBed(ctx, l)
 	}
 }
 
@@ -42,7 +31,7 @@ func newBed(ctx context.Context, l *lab.Lab) (*bed, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &bed{client: client, stop: l.Close}, nil
+	return &bed{client: client, target: l.Node(1).Addr, stop: l.Close}, nil
 }
 
 // startKea starts one Kea with a lease file, as Debian's default has it.
@@ -61,7 +50,6 @@ func startKeas(ctx context.Context, count int) (*bed, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.target = []string{l.Node(1).Addr}
 	for _, n := range l.Nodes() {
 		if err := startOneKea(ctx, n, count == 2); err != nil {
 			return nil, errors.Join(err, l.Close())
@@ -122,16 +110,10 @@ func haHooks(name string) (string, error) {
 // waitAnswers waits until a single exchange is completed.
 func waitAnswers(ctx context.Context, b *bed) error {
 	return lab.Poll(ctx, "a first exchange", time.Minute, func(ctx context.Context) error {
-		out, err := b.client.Exec(ctx, "perfdhcp", "-4", "-r", "1", "-n", "1", "-b", "mac=02:ff:00:00:00:00",
-			"-W", strconv.Itoa(500000), b.target[0])
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, lastLine(out))
+		o, err := perfdhcp(ctx, b, 10, options{period: time.Second})
+		if err == nil && o.completed == 0 {
+			err = errors.New("no exchange was completed")
 		}
-		return nil
+		return err
 	})
-}
-
-func lastLine(s string) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	return lines[len(lines)-1]
 }
