@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"strings"
+
+	"port67/storage/config"
 )
 
 // variablePrefix begins the names of the variables that are ours.
@@ -34,30 +36,9 @@ func unknownVariables(environ []string) settingProblems {
 func nearest(key string, list []string) string {
 	best, bestAway := "", 3
 	for _, candidate := range list {
-		if d := distance(key, candidate); d < bestAway {
+		if d := config.EditDistance(key, candidate); d < bestAway {
 			best, bestAway = candidate, d
 		}
 	}
 	return best
-}
-
-// distance is the number of letters to insert, remove or change to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -5,7 +5,7 @@ package config
 func Suggest(word string, names []string) string {
 	best, distance := "", (len(word)+4)/3
 	for _, n := range names {
-		if d := editDistance(word, n); d < distance {
+		if d := EditDistance(word, n); d < distance {
 			best, distance = n, d
 		}
 	}
@@ -15,9 +15,9 @@ func Suggest(word string, names []string) string {
 	return " (did you mean " + best + "?)"
 }
 
-// editDistance counts the octets to insert, delete or replace to make b of a. Words of more than 64 octets
+// EditDistance counts the octets to insert, delete or replace to make b of a. Words of more than 64 octets
 // are far from everything.
-func editDistance(a, b string) int {
+func EditDistance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return 64
 	}
