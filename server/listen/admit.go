@@ -136,7 +136,8 @@ func (l *Listener) exchange(ctx context.Context, p *packet) (done bool) {
 func (l *Listener) panicked(cause any, p *packet, began time.Time) {
 	now := time.Now()
 	kind, _ := wire4.Peek(p.in.Payload)
-	l.opt.Observer.Ended(kind, server.Panicked, now.Sub(began))
+	// Told last: who sees the count finds the reason in the log.
+	defer l.opt.Observer.Ended(kind, server.Panicked, now.Sub(began))
 	last := l.panicsLogged.Load()
 	if last == now.Unix() || !l.panicsLogged.CompareAndSwap(last, now.Unix()) {
 		return
