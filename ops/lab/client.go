@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // For client.sh.
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,7 +37,7 @@ type Client struct {
 
 // Event is something a client program told its script.
 type Event struct {
-	Name    string // bound, renewed or gone
+	Name    string // bound, renewed, informed or gone
 	Address string
 	Lease   time.Duration
 	Server  string // server identifier
@@ -46,16 +47,8 @@ type Event struct {
 // the lease time it asks for; 0: it leaves that to the server. dhclient renews by its timer only, so a test
 // that wants to see it renew asks for a short time.
 func (l *Lab) StartClient(h *Host, kind ClientKind, leaseSeconds int) (*Client, error) {
-	c := &Client{Host: h, Kind: kind, dir: filepath.Join(l.dir, h.Name)}
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return nil, err
-	}
-	configure := "yes"
-	if kind == Dhcpcd {
-		configure = "no"
-	}
-	script := strings.NewReplacer("@EVENTS@", c.eventsFile(), "@CONFIGURE@", configure).Replace(clientScript)
-	if err := os.WriteFile(c.file("script"), []byte(script), 0o755); err != nil {
+	c, err := l.newClient(h, kind)
+	if err != nil {
 		return nil, err
 	}
 	argv, err := c.command(leaseSeconds)
@@ -66,10 +59,63 @@ func (l *Lab) StartClient(h *Host, kind ClientKind, leaseSeconds int) (*Client, 
 	return c, err
 }
 
+// StartRoamer runs a dhclient on eth0 of h that remembers a lease of another network, as a notebook does that
+// was carried over: it asks for that address first (INIT-REBOOT, RFC 2131 §3.2).
+func (l *Lab) StartRoamer(h *Host, remembered netip.Addr) (*Client, error) {
+	c, err := l.newClient(h, Dhclient)
+	if err != nil {
+		return nil, err
+	}
+	const farAhead = "epoch 2082758400" // 2036-01-01; dhclient reckons in 32 bits
+	memory := fmt.Sprintf("lease {\n  interface \"eth0\";\n  fixed-address %s;\n"+
+		"  option subnet-mask 255.255.255.0;\n  option dhcp-lease-time 3600;\n  option dhcp-message-type 5;\n"+
+		"  option dhcp-server-identifier %s;\n  renew %s;\n  rebind %s;\n  expire %s;\n}\n",
+		remembered, remembered.Next(), farAhead, farAhead, farAhead)
+	if err := os.WriteFile(c.file("leases"), []byte(memory), 0o644); err != nil {
+		return nil, err
+	}
+	argv, err := c.command(0)
+	if err != nil {
+		return nil, err
+	}
+	c.proc, err = h.StartBackground(argv[0], argv[1:]...)
+	return c, err
+}
+
+// StartInformer runs a dhcpcd on eth0 of h, which has been given an address by hand, and has it ask for the rest
+// (DHCPINFORM, RFC 2131 §3.4).
+func (l *Lab) StartInformer(h *Host) (*Client, error) {
+	c, err := l.newClient(h, Dhcpcd)
+	if err != nil {
+		return nil, err
+	}
+	argv, err := c.command(0, "inform")
+	if err != nil {
+		return nil, err
+	}
+	c.proc, err = h.StartBackground(argv[0], argv[1:]...)
+	return c, err
+}
+
+// newClient makes the folder of a client with its script.
+func (l *Lab) newClient(h *Host, kind ClientKind) (*Client, error) {
+	c := &Client{Host: h, Kind: kind, dir: filepath.Join(l.dir, h.Name)}
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return nil, err
+	}
+	configure := "yes"
+	if kind == Dhcpcd {
+		configure = "no"
+	}
+	script := strings.NewReplacer("@EVENTS@", c.eventsFile(), "@CONFIGURE@", configure).Replace(clientScript)
+	return c, os.WriteFile(c.file("script"), []byte(script), 0o755)
+}
+
 func (c *Client) file(name string) string { return filepath.Join(c.dir, name) }
 func (c *Client) eventsFile() string      { return c.file("events") }
 
-func (c *Client) command(leaseSeconds int) ([]string, error) {
+// command writes the client's configuration, with more of its own words if need be, and returns its command line.
+func (c *Client) command(leaseSeconds int, words ...string) ([]string, error) {
 	seconds := strconv.Itoa(leaseSeconds)
 	switch c.Kind {
 	case Udhcpc:
@@ -90,6 +136,9 @@ func (c *Client) command(leaseSeconds int) ([]string, error) {
 			"option subnet_mask, routers, domain_name_servers, domain_name\nscript " + c.file("script") + "\n"
 		if leaseSeconds > 0 {
 			conf += "leasetime " + seconds + "\n"
+		}
+		for _, w := range words {
+			conf += w + "\n"
 		}
 		// It keeps state in fixed places: they are made empty for it, in a mount namespace of its own.
 		run := "for d in /run /var/lib/dhcpcd; do mkdir -p $d; mount -t tmpfs none $d; done; " +
@@ -115,6 +164,8 @@ func (c *Client) Events() []Event {
 			e.Name = "bound"
 		case "renew", "RENEW", "REBIND":
 			e.Name = "renewed"
+		case "INFORM":
+			e.Name = "informed"
 		case "deconfig", "RELEASE", "EXPIRE", "STOP", "STOPPED", "NAK", "nak":
 			e.Name = "gone"
 		default:

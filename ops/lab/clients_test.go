@@ -39,6 +39,18 @@ func TestClients(t *testing.T) {
 				})
 			}
 		}
+		for link, prefix := range map[Link]string{LAN: "10.67.0.0/16", Far: "10.68.0.0/24"} {
+			t.Run("roaming dhclient on "+string(link), func(t *testing.T) {
+				t.Parallel()
+				testRoamer(t, l, link, netip.MustParsePrefix(prefix))
+			})
+		}
+		for link, static := range map[Link]string{LAN: "10.67.0.200/16", Far: "10.68.0.5/24"} {
+			t.Run("informed dhcpcd on "+string(link), func(t *testing.T) {
+				t.Parallel()
+				testInformer(t, l, link, netip.MustParsePrefix(static))
+			})
+		}
 	})
 	for _, c := range []*Capture{lan, far} {
 		if err := c.Stop(); err != nil {
@@ -94,6 +106,49 @@ func testClient(t *testing.T, l *Lab, kind ClientKind, link Link, prefix netip.P
 	wantStatus(ctx, t, l, bound.Address, "LEASE_STATUS_RELEASED")
 }
 
+// A client that comes from another network is told so (V4-142, behind a relay V4-027), and gets an address of
+// this one.
+func testRoamer(t *testing.T, l *Lab, link Link, prefix netip.Prefix) {
+	host, err := l.AddHost(t.Context(), "", link, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := l.StartRoamer(host, netip.MustParseAddr("192.0.2.7"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.End()
+	bound, err := client.Await(t.Context(), "bound", 40*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if addr, err := netip.ParseAddr(bound.Address); err != nil || !prefix.Contains(addr) {
+		t.Errorf("bound to %s, want an address of %v", bound.Address, prefix)
+	}
+	if text := client.Output(); !strings.Contains(text, "DHCPNAK from ") {
+		t.Errorf("dhclient heard no NAK:\n%s", text)
+	}
+}
+
+// A client with an address of its own is told the options, and gets no lease (V4-190, behind a relay V4-191).
+func testInformer(t *testing.T, l *Lab, link Link, static netip.Prefix) {
+	host, err := l.AddHost(t.Context(), "", link, static.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := l.StartInformer(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.End()
+	if _, err := client.Await(t.Context(), "informed", 40*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.Ctl(t.Context(), 1, "lease", "show", static.Addr().String()); err == nil {
+		t.Errorf("a lease came of it:\n%s", out)
+	}
+}
+
 // wantStatus waits until the cluster says that the lease of an address has a status.
 func wantStatus(ctx context.Context, t *testing.T, l *Lab, addr, want string) {
 	t.Helper()
@@ -129,6 +184,18 @@ func checkReplies(t *testing.T, c *Capture) {
 	}
 	if len(all) < 6 {
 		t.Errorf("%s: %d replies captured, want an OFFER and an ACK for each client at least", c.File, len(all))
+	}
+	for what, filter := range map[string]string{
+		"NAK":           "dhcp.option.dhcp == 6",
+		"ACK of INFORM": "dhcp.option.dhcp == 5 && dhcp.ip.your == 0.0.0.0",
+	} {
+		found, err := c.Filter(ctx, replies+" && "+filter, "frame.number")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) == 0 {
+			t.Errorf("%s: no %s captured", c.File, what)
+		}
 	}
 	bad, err := c.Filter(ctx, "("+replies+") && (_ws.malformed || _ws.expert.severity >= \"Warning\")", "frame.number",
 		"_ws.expert.message", "_ws.col.Info")

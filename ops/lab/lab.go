@@ -368,6 +368,7 @@ type Background struct {
 func (h *Host) StartBackground(name string, args ...string) (*Background, error) {
 	b := &Background{cmd: h.Command(context.Background(), name, args...), gone: make(chan struct{})}
 	b.cmd.Stdout, b.cmd.Stderr = &b.out, &b.out
+	b.cmd.WaitDelay = time.Second // What it left running may hold on to its output.
 	if err := b.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s on %s: %w", name, h.Name, err)
 	}
