@@ -18,8 +18,10 @@ import (
 // It goes into log and snapshots as JSON (Marshal, Unmarshal); field names there are never reused.
 type Config struct {
 	Settings
-	Booking           Booking            `json:"booking,omitzero"`
-	Renewals          RenewalMode        `json:"renewals,omitempty"`
+	Booking  Booking     `json:"booking,omitzero"`
+	Renewals RenewalMode `json:"renewals,omitempty"`
+	// NAKUnknownLinks denies what clients of links without a subnet say they had (V4-144).
+	NAKUnknownLinks   bool               `json:"nak_unknown_links,omitempty"`
 	Decline           Decline            `json:"decline,omitzero"`
 	Probe             Probe              `json:"probe,omitzero"`
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
@@ -31,9 +33,13 @@ type Config struct {
 // Settings are what can be said at every level: global, shared network, subnet, pool, class, reservation. A
 // nil or zero field is unset and inherits from the level above.
 type Settings struct {
-	Lease         LeaseTimes `json:"lease,omitzero"`
-	T1            *Permille  `json:"t1,omitempty"`
-	T2            *Permille  `json:"t2,omitempty"`
+	Lease LeaseTimes `json:"lease,omitzero"`
+	T1    *Permille  `json:"t1,omitempty"`
+	T2    *Permille  `json:"t2,omitempty"`
+	// TimerSpread is by how much T1 and T2 are moved at most, each client's by its own share (V4-078).
+	TimerSpread *Permille `json:"timer_spread,omitempty"`
+	// KeepExpiry tells a client that asks for no lease time, and has a lease, what is left of that (V4-071).
+	KeepExpiry    *bool      `json:"keep_expiry,omitempty"`
 	Authoritative *bool      `json:"authoritative,omitempty"`
 	EchoClientID  *bool      `json:"echo_client_id,omitempty"`
 	NextServer    netip.Addr `json:"next_server,omitzero"`
@@ -44,6 +50,12 @@ type Settings struct {
 	NeverSend     []uint8    `json:"never_send,omitempty"`
 	// AlwaysBroadcast sends OFFER and ACK by broadcast to clients that cannot hear a unicast (W-003).
 	AlwaysBroadcast *bool `json:"always_broadcast,omitempty"`
+	// AdoptUnknown lets the log bind the free address of a client that rebinds it unknown (V4-163).
+	AdoptUnknown *bool `json:"adopt_unknown,omitempty"`
+	// NAKOffLinkRenew sends the denial of a renewal from behind a router to the client's address (V4-151).
+	NAKOffLinkRenew *bool `json:"nak_offlink_renew,omitempty"`
+	// IPv6Only gives no address to clients that say they can do without one (RFC 8925 §3.3).
+	IPv6Only *bool `json:"ipv6_only,omitempty"`
 }
 
 // LeaseTimes bounds the lease time told to a client (RFC 2131 §4.3.1). A nil field inherits.

@@ -17,6 +17,7 @@ func flatten(c *Config) []item {
 	f.leaf("", "booking grace share", c.Booking.GracePermille != 0, c.Booking.GracePermille.String())
 	f.leaf("", "booking pause", c.Booking.Pause != 0, FormatSeconds(c.Booking.Pause))
 	f.leaf("", "renewals", c.Renewals != "", string(c.Renewals))
+	f.leaf("", "NAK to unknown links", c.NAKUnknownLinks, "on")
 	f.leaf("", "decline quarantine", c.Decline.Quarantine != 0, FormatSeconds(c.Decline.Quarantine))
 	f.leaf("", "probe by ICMP", c.Probe.ICMP, "on")
 	f.leaf("", "probe by ARP", c.Probe.ARP, "on")
@@ -114,13 +115,20 @@ func (f *flattener) settings(parent string, s *Settings) {
 	if s.T2 != nil {
 		f.leaf(parent, "t2", true, s.T2.String())
 	}
+	if s.TimerSpread != nil {
+		f.leaf(parent, "timer spread", true, s.TimerSpread.String())
+	}
 	for _, b := range []struct {
 		name string
 		is   *bool
 	}{
+		{"keep expiry", s.KeepExpiry},
 		{"authoritative", s.Authoritative},
 		{"echo of the client identifier", s.EchoClientID},
 		{"always broadcast", s.AlwaysBroadcast},
+		{"adopt unknown", s.AdoptUnknown},
+		{"NAK to renewals from off the link", s.NAKOffLinkRenew},
+		{"IPv6 only", s.IPv6Only},
 	} {
 		if b.is != nil {
 			f.leaf(parent, b.name, true, strconv.FormatBool(*b.is))

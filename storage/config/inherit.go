@@ -12,10 +12,14 @@ import (
 // changed after Compile.
 type Effective struct {
 	LeaseDefault, LeaseMin, LeaseMax lease.Seconds
-	T1, T2                           Permille
+	T1, T2, TimerSpread              Permille
+	KeepExpiry                       bool
 	Authoritative                    bool
 	EchoClientID                     bool
 	AlwaysBroadcast                  bool
+	AdoptUnknown                     bool
+	NAKOffLinkRenew                  bool
+	IPv6Only                         bool
 	NextServer                       netip.Addr
 	ServerName                       string
 	BootFile                         string
@@ -40,7 +44,8 @@ func (e *Effective) Option(code uint8) ([]byte, bool) {
 // argument may be nil; without sub the global settings hold.
 //
 // The result is shared: the caller does not change it. Without classes that have settings it costs no
-// allocation, unless both pool and reservation have settings of their own.
+// allocation, unless both pool and reservation have settings of their own, or the reservation stands in
+// another subnet of the link: then the client has its own settings and those of the subnet it is served from.
 func (c *Compiled) EffectiveFor(sub *CompiledSubnet, pool *CompiledPool, res *CompiledReservation,
 	classes []string,
 ) *Effective {
@@ -59,7 +64,7 @@ func (c *Compiled) EffectiveFor(sub *CompiledSubnet, pool *CompiledPool, res *Co
 		}
 	case res == nil:
 		return outer
-	case pool == nil || pool.Effective == pool.Subnet.Effective:
+	case res.Subnet == sub && (pool == nil || pool.Effective == sub.Effective):
 		return res.Effective
 	}
 	if res != nil {
@@ -85,9 +90,11 @@ func (c *Compiled) settingsOf(classes []string) []*Settings {
 
 // empty says whether nothing is set in s.
 func (s *Settings) empty() bool {
-	return s.Lease == LeaseTimes{} && s.T1 == nil && s.T2 == nil && s.Authoritative == nil &&
-		s.EchoClientID == nil && !s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
-		len(s.Options) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0 && s.AlwaysBroadcast == nil
+	return s.Lease == LeaseTimes{} && s.T1 == nil && s.T2 == nil && s.TimerSpread == nil &&
+		s.KeepExpiry == nil && s.Authoritative == nil && s.EchoClientID == nil && s.AlwaysBroadcast == nil &&
+		s.AdoptUnknown == nil && s.NAKOffLinkRenew == nil && s.IPv6Only == nil &&
+		!s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
+		len(s.Options) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0
 }
 
 // under returns what holds one level below e, where s is set. It returns e itself if s is empty.
@@ -101,9 +108,14 @@ func (e *Effective) under(s *Settings) *Effective {
 	override(&inner.LeaseMax, s.Lease.Max)
 	override(&inner.T1, s.T1)
 	override(&inner.T2, s.T2)
+	override(&inner.TimerSpread, s.TimerSpread)
+	override(&inner.KeepExpiry, s.KeepExpiry)
 	override(&inner.Authoritative, s.Authoritative)
 	override(&inner.EchoClientID, s.EchoClientID)
 	override(&inner.AlwaysBroadcast, s.AlwaysBroadcast)
+	override(&inner.AdoptUnknown, s.AdoptUnknown)
+	override(&inner.NAKOffLinkRenew, s.NAKOffLinkRenew)
+	override(&inner.IPv6Only, s.IPv6Only)
 	if s.NextServer.IsValid() {
 		inner.NextServer = s.NextServer
 	}

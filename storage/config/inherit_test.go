@@ -51,6 +51,8 @@ func TestEffectiveFor_V4_064_Precedence(t *testing.T) {
 		{"reservation over pool", sub, pool, printer, nil, "reservation"},
 		{"reservation that says nothing, in a pool", sub, pool, scanner, nil, "pool.example.org"},
 		{"reservation that says nothing, outside pools", sub, nil, scanner, nil, "subnet"},
+		{"reservation of another subnet", other, nil, printer, nil, "reservation"},
+		{"reservation of another subnet that says nothing", other, nil, scanner, nil, "network"},
 	} {
 		got, _ := c.EffectiveFor(tt.sub, tt.pool, tt.res, tt.classes).Option(15)
 		if string(got) != tt.want {

@@ -117,7 +117,7 @@ var standardOptions = [...]OptionDef{
 	{112, "netinfo-server-address", list(KindAddress), "RFC 3679 §3"},
 	{113, "netinfo-server-tag", one(KindText), "RFC 3679 §3"},
 	{114, "v4-captive-portal", one(KindText), "RFC 8910 §2.1"},
-	{116, "auto-config", one(KindUint8), "RFC 2563 §2"},
+	{116, "auto-config", one(KindBool), "RFC 2563 §2"},
 	{117, "name-service-search", list(KindUint16), "RFC 2937 §2"},
 	{118, "subnet-selection", one(KindAddress), "RFC 3011 §2"},
 	{119, "domain-search", list(KindDomain), "RFC 3397 §2"},

@@ -28,6 +28,8 @@ const (
 	optionOctetsMax = 1024 // of one option; a reply of 1500 octets holds little more
 	levelOctetsMax  = 4096 // of all options of one level
 	nameOctetsMax   = 64
+
+	timerSpreadMax Permille = 100 // beyond a tenth T1 and T2 are no longer what they are called
 )
 
 // Validate returns everything that is wrong with c, in the order of the file, or nothing. It looks at c
@@ -82,7 +84,15 @@ func (v *validator) settings(path string, s *Settings, outer *Effective) *Effect
 	v.field(path+".server-name", s.ServerName, 63)
 	v.field(path+".boot-file-name", s.BootFile, 255)
 	v.options(path, s.Options)
+	if _, ok := inner.Option(optionV6OnlyPreferred); s.IPv6Only != nil && *s.IPv6Only && !ok {
+		v.problem(path+".ipv6-only", "on, without the option v6-only-preferred here or above: set it, for it is "+
+			"what clients are told (RFC 8925 §3.1)")
+	}
 	v.codes(path+".always-send", s.AlwaysSend)
+	if i := slices.Index(s.AlwaysSend, optionV6OnlyPreferred); i >= 0 {
+		v.problem(path+".always-send["+strconv.Itoa(i)+"]", "v6-only-preferred goes only to clients that ask "+
+			"for it (RFC 8925 §3.3): remove it")
+	}
 	v.codes(path+".never-send", s.NeverSend)
 	for _, code := range s.NeverSend {
 		if slices.Contains(s.AlwaysSend, code) {
@@ -113,6 +123,19 @@ func (v *validator) lifetimes(path string, s *Settings, e *Effective) {
 	}
 	if (s.T1 != nil || s.T2 != nil) && (e.T1 == 0 || e.T1 >= e.T2 || e.T2 >= 1000) {
 		v.problem(path+key, "T1 %s and T2 %s: T1 must be above 0%%, T2 above T1 and below 100%%", e.T1, e.T2)
+	}
+	v.timerSpread(path, s, e)
+}
+
+// timerSpread checks that T2 stays below the end of the lease for every client (V4-078).
+func (v *validator) timerSpread(path string, s *Settings, e *Effective) {
+	switch {
+	case s.TimerSpread != nil && *s.TimerSpread > timerSpreadMax:
+		v.problem(path+".timer-spread", "%s: at most %s", *s.TimerSpread, timerSpreadMax)
+	case s.TimerSpread == nil && s.T2 == nil || e.TimerSpread == 0 || e.T2 >= 1000:
+	case uint64(e.T2)*uint64(1000+e.TimerSpread) >= 1000*1000:
+		v.problem(path+".timer-spread", "T2 %s and a spread of %s come to the end of the lease: lower one of them",
+			e.T2, e.TimerSpread)
 	}
 }
 

@@ -26,6 +26,20 @@ func TestValidate_Problems(t *testing.T) {
 		{"V4-076 T2 after the lease", func(c *Config) {
 			c.Subnets[2].T2 = ptr(Permille(1000))
 		}, []string{"subnets[2].t2: T1 50% and T2 100%"}},
+		{"V4-078 spread that takes T2 to the end", func(c *Config) {
+			c.T2, c.TimerSpread = ptr(Permille(910)), ptr(Permille(100))
+			c.Subnets[2].TimerSpread = ptr(Permille(90))
+		}, []string{"timer-spread: T2 91% and a spread of 10% come to the end"}},
+		{"V4-078 spread of more than a tenth", func(c *Config) {
+			c.Subnets[2].TimerSpread = ptr(Permille(101))
+		}, []string{"subnets[2].timer-spread: 10.1%: at most 10%"}},
+		{"V4-105 IPv6 only without the option", func(c *Config) {
+			c.Subnets[2].IPv6Only = ptr(true)
+			c.Subnets[1].IPv6Only, c.Subnets[1].Options = ptr(true), []Option{{108, []byte{0, 0, 7, 8}}}
+		}, []string{"subnets[2].ipv6-only: on, without the option v6-only-preferred"}},
+		{"V4-105 option 108 unasked", func(c *Config) {
+			c.AlwaysSend = []uint8{6, 108}
+		}, []string{"always-send[1]: v6-only-preferred goes only to clients that ask"}},
 		{"booking", func(c *Config) { c.Booking = Booking{FactorPercent: 99, Grace: 9, GracePermille: 9, Pause: 86401} }, []string{
 			"booking.factor: 0.99: between", "booking.grace: 9s: the fixed", "booking.grace: 0.9% of", "booking.pause: 86401s",
 		}},

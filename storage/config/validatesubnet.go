@@ -221,8 +221,12 @@ func (s *Subnet) givenBy(a netip.Addr) (int, bool) {
 	return i, true
 }
 
-// optionRouters is the code of the routers of a subnet (RFC 2132 §3.5).
-const optionRouters = 3
+// The options that mean something to the configuration: the routers of a subnet (RFC 2132 §3.5), and what
+// lets clients do without an address (RFC 8925 §3.1).
+const (
+	optionRouters         = 3
+	optionV6OnlyPreferred = 108
+)
 
 // routersOf returns the routers that clients are told of.
 func routersOf(e *Effective) []netip.Addr {

@@ -36,6 +36,7 @@ func (d *decoder) root(n ast.Node) {
 		{name: "option-definitions", take: d.optionDefinitions},
 		{name: "booking", take: d.booking},
 		{name: "renewals", take: value(d, &c.Renewals, word(config.RenewalsLocal, config.RenewalsCommitted))},
+		{name: "nak-unknown-links", take: value(d, &c.NAKUnknownLinks, config.ParseBool)},
 		{name: "decline", take: func(path string, n ast.Node) {
 			d.mapping(path, n, []key{{name: "quarantine", take: value(d, &c.Decline.Quarantine, positive)}})
 		}},

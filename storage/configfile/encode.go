@@ -24,6 +24,9 @@ func Encode(c *config.Config) ([]byte, error) {
 	if c.Renewals != "" {
 		w.pair("renewals", string(c.Renewals))
 	}
+	if c.NAKUnknownLinks {
+		w.pair("nak-unknown-links", "on")
+	}
 	if q := c.Decline.Quarantine; q != 0 {
 		w.pair("decline", "{quarantine: "+config.FormatSeconds(q)+"}")
 	}
@@ -149,9 +152,16 @@ func (w *writer) settings(s *config.Settings) {
 	if s.T2 != nil {
 		w.pair("t2", s.T2.String())
 	}
+	if s.TimerSpread != nil {
+		w.pair("timer-spread", s.TimerSpread.String())
+	}
+	w.onOff("keep-expiry", s.KeepExpiry)
 	w.onOff("authoritative", s.Authoritative)
 	w.onOff("echo-client-id", s.EchoClientID)
 	w.onOff("always-broadcast", s.AlwaysBroadcast)
+	w.onOff("adopt-unknown", s.AdoptUnknown)
+	w.onOff("nak-offlink-renew", s.NAKOffLinkRenew)
+	w.onOff("ipv6-only", s.IPv6Only)
 	if s.NextServer.IsValid() {
 		w.pair("next-server", s.NextServer.String())
 	}

@@ -63,6 +63,7 @@ func anyConfig(t *rapid.T) *config.Config {
 		}
 	}
 	c.Renewals = rapid.SampledFrom([]config.RenewalMode{"", "local", "committed"}).Draw(t, "renewals")
+	c.NAKUnknownLinks = rapid.Bool().Draw(t, "unknown links")
 	c.Decline.Quarantine = lease.Seconds(rapid.Uint32Range(0, 86400).Draw(t, "quarantine"))
 	c.Probe.TimeoutMillis = rapid.Uint32Range(10, 2000).Draw(t, "timeout")
 	if rapid.Bool().Draw(t, "definitions") {
@@ -139,6 +140,13 @@ func anySettings(t *rapid.T) config.Settings {
 		t1, t2 := config.Permille(333), config.Permille(750)
 		s.T1, s.T2 = &t1, &t2
 	}
+	if spread := rapid.Uint32Range(0, 100).Draw(t, "spread"); spread > 0 {
+		p := config.Permille(spread)
+		s.TimerSpread = &p
+	}
+	s.KeepExpiry = maybe(t, rapid.Bool(), "keep")
+	s.AdoptUnknown = maybe(t, rapid.Bool(), "adopt")
+	s.NAKOffLinkRenew = maybe(t, rapid.Bool(), "off the link")
 	s.Authoritative = maybe(t, rapid.Bool(), "authoritative")
 	s.EchoClientID = maybe(t, rapid.Bool(), "echo")
 	s.AlwaysBroadcast = maybe(t, rapid.Bool(), "broadcast")
@@ -159,6 +167,9 @@ func anySettings(t *rapid.T) config.Settings {
 			}
 		}
 		s.Options = append(s.Options, config.Option{Code: code, Data: data})
+	}
+	if s.IPv6Only = maybe(t, rapid.Bool(), "IPv6 only"); s.IPv6Only != nil && *s.IPv6Only {
+		s.Options = append(s.Options, config.Option{Code: 108, Data: []byte{0, 0, 7, 8}})
 	}
 	config.SortOptions(s.Options)
 	s.AlwaysSend = rapid.SampledFrom([][]uint8{nil, {3}, {4, 225, 243}}).Draw(t, "always")
