@@ -11,8 +11,7 @@ import (
 // or it is two devices with one identifier. None of them is freed early (safety before thrift).
 const addressesPerClient = 3
 
-// promiseMin is the shortest lease time that is worth telling to a client whose booking is not raised any
-// more.
+// promiseMin is the shortest lease time that is worth telling to a client whose booking is not raised.
 const promiseMin lease.Seconds = 60
 
 // bid is a client's REQUEST for an address.
@@ -27,6 +26,7 @@ type bid struct {
 	held  []lease.Lease // the client's on the link
 	title title
 	good  bool // the client is entitled to addr
+	there bool // the answering node knows that the client is on the link
 	other bool // addr is reserved to another client
 }
 
@@ -41,12 +41,11 @@ func (s *State) bind(c Bind) Result {
 	}
 	link, ok := s.linkOf(c.Link, c.Addr)
 	if !ok {
-		if l, has := s.leases.Get(c.Addr); has && l.Client == c.Client.Key && l.FreeFrom() > s.clock {
-			return s.judged(nil, HolderWaits, "the subnet of the address was removed")
-		}
-		return s.judged(nil, NoSuchLink, "no subnet is configured for the link")
+		return s.linkless(&c)
 	}
-	b := bid{claim: s.claim(&c.Client, link), mode: c.Mode, asked: c.AskedLease, addr: c.Addr}
+	b := bid{
+		claim: s.claim(&c.Client, link), mode: c.Mode, asked: c.AskedLease, addr: c.Addr, there: c.Link != "",
+	}
 	b.held = b.claim.held()
 	if !b.addr.IsValid() {
 		b.mode = Selecting
@@ -81,6 +80,20 @@ func (s *State) linkOf(name string, a netip.Addr) (*config.Link, bool) {
 	return sub.Link, true
 }
 
+// linkless answers a client whose link has no subnet (V4-144). If its address is on no link any more, it is not
+// told so before others may have it (P13).
+func (s *State) linkless(c *Bind) Result {
+	onLink := false
+	if s.config != nil {
+		_, onLink = s.config.SubnetOf(c.Addr)
+	}
+	l, has := s.leases.Get(c.Addr)
+	if has && !onLink && l.Client == c.Client.Key && l.FreeFrom() > s.clock {
+		return s.judged(nil, HolderWaits, "the subnet of the address was removed")
+	}
+	return s.judged(nil, NoSuchLink, "no subnet is configured for the link")
+}
+
 // offLink answers a client that asks for an address of another link. If the address is on no link any more,
 // its holder is not told so before others may have it (P13).
 func (s *State) offLink(b *bid) Result {
@@ -99,14 +112,14 @@ func (s *State) judged(b *bid, r Refusal, detail string) Result {
 	switch {
 	case s.config == nil:
 	case b == nil:
-		out.Authoritative = s.config.Global.Authoritative
+		out.Authoritative = s.config.Config.NAKUnknownLinks
 	default:
 		out.Known = len(b.held) > 0
-		sub := b.sub
-		if sub == nil && len(b.link.Subnets) > 0 {
-			sub = b.link.Subnets[0]
+		t := b.title
+		if t.sub == nil && len(b.link.Subnets) > 0 {
+			t.sub = b.link.Subnets[0]
 		}
-		out.Authoritative = s.config.EffectiveFor(sub, nil, nil, b.classes).Authoritative
+		out.Authoritative = b.effective(t).Authoritative
 	}
 	return out
 }
@@ -143,10 +156,17 @@ func (b *bid) judge() (verdict, string) {
 		return verdict(InUse), "booked for, or offered to, another client"
 	case b.mode == InitReboot:
 		return verdict(NotYours), "the client's address on the link is " + b.present().Addr.String() // V4-141
-	case b.mode != Selecting:
+	case b.mode != Selecting && !b.adopted():
 		return verdict(UnknownClient), "the client has no lease of the address" // V4-151, V4-163
 	}
 	return b.judgeNewcomer()
+}
+
+// adopted says whether a client that rebinds an address unknown is taken at its word, if it can have it
+// (V4-163): only where it certainly is, and on a link all of whose addresses are ours to give.
+func (b *bid) adopted() bool {
+	e := b.effective(b.title)
+	return b.mode == Rebinding && b.there && e.AdoptUnknown && e.Authoritative
 }
 
 // judgeHolder decides about the bid of the client that has, or last had, the address.
@@ -228,13 +248,28 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	}
 	l.Addr, l.Client, l.Status, l.Withheld, l.Last = b.addr, c.Key, lease.Bound, 0, now
 	l.HType, l.CHAddr, l.Hostname = c.HType, c.CHAddr, c.Hostname
-	span := b.effective(b.title).LeaseTime(b.asked)
+	e := b.effective(b.title)
+	span := e.LeaseTime(b.asked)
+	if left, keeps := b.kept(e); keeps {
+		span, drained = left, true
+	}
 	if !drained {
 		s.raise(&l, span, b.title.pool)
 	}
 	l.Told = min(span, now.Until(l.Booked))
 	s.leases.Put(l)
 	return l, l.Told
+}
+
+// kept returns what is left of the lease of a client that begins anew without asking for a time, if it is told
+// no more than that (V4-071). The booking, which covers it, is not raised.
+func (b *bid) kept(e *config.Effective) (lease.Seconds, bool) {
+	if !e.KeepExpiry || b.mode != Selecting || b.asked != 0 || !b.has || b.rec.Status != lease.Bound ||
+		!b.holds(b.sub, &b.rec) {
+		return 0, false
+	}
+	left := min(b.rec.Remaining(b.s.clock), e.LeaseMax, b.s.clock.Until(b.rec.Booked))
+	return left, left >= promiseMin
 }
 
 // dropOffers ends the holds of the client's other offers on the link (V4-131).

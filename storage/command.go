@@ -31,6 +31,9 @@ type Client struct {
 	RelayInfo string   // option 82 as received, raw octets; empty if not relayed
 }
 
+// NoLink in a Bind is a link that the configuration does not know. No link can have that name.
+const NoLink = "?"
+
 // Mode is the state a client's REQUEST was sent in (RFC 2131 §4.3.2).
 type Mode uint8
 
@@ -56,7 +59,7 @@ type (
 	// for the client, or already the client's. Proposing it again is harmless.
 	Bind struct {
 		Client Client
-		Link   string     // the link the client is on, as the answering node sees it; empty: not known
+		Link   string     // the client's, as the answering node sees it, or NoLink; empty: where Addr is
 		Addr   netip.Addr // zero: the client names none and gets the one it has, or a free one (V4-124)
 		Mode   Mode
 		// AskedLease is option 51; 0 if absent.

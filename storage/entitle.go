@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -16,7 +17,8 @@ type claim struct {
 	key      lease.Key
 	hardware lease.Key // of its hardware address; empty if it has none
 	classes  []string
-	reserved bool // it has a reservation on the link
+	reserved bool // it has a reservation on the link: promise
+	promise  *config.CompiledReservation
 }
 
 // claim returns the claim of a client on a link.
@@ -26,8 +28,8 @@ func (s *State) claim(c *Client, link *config.Link) claim {
 		out.hardware = lease.HardwareKey(c.HType, []byte(c.CHAddr))
 	}
 	for _, sub := range link.Subnets {
-		if _, ok := out.reservation(sub); ok {
-			out.reserved = true
+		if r, ok := out.reservation(sub); ok {
+			out.reserved, out.promise = true, r
 			break
 		}
 	}
@@ -109,9 +111,9 @@ func (c *claim) entitled(sub *config.CompiledSubnet, a netip.Addr) (t title, ok,
 	return t, true, false
 }
 
-// effective returns the settings for a client with that title.
+// effective returns the settings for a client with that title. Those of its reservation hold on the whole link.
 func (c *claim) effective(t title) *config.Effective {
-	return c.s.config.EffectiveFor(t.sub, t.pool, t.reservation, c.classes)
+	return c.s.config.EffectiveFor(t.sub, t.pool, cmp.Or(t.reservation, c.promise), c.classes)
 }
 
 // holds says whether l is the client's: it is under the client's key, or both are known by identifiers of
