@@ -23,6 +23,7 @@ const (
 	Informed
 	Released
 	Declined
+	AddressNotNeeded
 
 	HandledElsewhere
 	OtherServer
@@ -30,6 +31,7 @@ const (
 	BOOTPUnserved
 
 	Exhausted
+	ExhaustedTold
 	UnknownLink
 	UnknownRelay
 	NoConfig
@@ -44,6 +46,7 @@ const (
 	UnknownClient
 	DeniedOffLink
 	RefusedUnheard
+	TooManyDeclines
 	Reconfigured
 
 	NoIdentity
@@ -98,6 +101,12 @@ var outcomes = [...]entry{
 			"service for the quarantine.",
 		"Find the device that uses the address without having asked for it.",
 	},
+	AddressNotNeeded: {
+		"address_not_needed",
+		"A client that can do without IPv4 was offered no address on a link where that is wanted, and was told " +
+			"so (RFC 8925).",
+		"Nothing.",
+	},
 	HandledElsewhere: {
 		"handled_elsewhere", "Another node answered before it was this node's turn.",
 		"Nothing: so it should be.",
@@ -117,6 +126,12 @@ var outcomes = [...]entry{
 	Exhausted: {
 		"exhausted", "No address of the link is free for the client.",
 		"Enlarge the pool, shorten the lease time, or find out who takes so many addresses.",
+	},
+	ExhaustedTold: {
+		"exhausted_told",
+		"No address of the link is free for the client, which asked whether it may take a link-local one and " +
+			"was told (RFC 2563).",
+		"As for exhausted.",
 	},
 	UnknownLink: {
 		"unknown_link",
@@ -177,9 +192,14 @@ var outcomes = [...]entry{
 	},
 	RefusedUnheard: {
 		"refused_unheard",
-		"The cluster refused a command for a reason that the client is not told, such as too many " +
-			"declines.",
+		"The cluster refused a command for a reason that the client is not told.",
 		"Look at the log of the leader if it is frequent.",
+	},
+	TooManyDeclines: {
+		"too_many_declines",
+		"A DHCPDECLINE that was not believed, after three of its client or one of a hundred addresses of its " +
+			"pool within an hour.",
+		"Find the device that answers for addresses that are not its own, or the client that says so.",
 	},
 	Reconfigured: {
 		"reconfigured",

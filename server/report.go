@@ -33,8 +33,8 @@ func (w *warnings) due(o Outcome, now time.Time) bool {
 // sends.
 func (o Outcome) troubling() bool {
 	switch o {
-	case Exhausted, UnknownLink, UnknownRelay, NoConfig, NoIdentifier, OutOfTouch, NoQuorum,
-		RenewedWithoutQuorum, SendFailed:
+	case Exhausted, ExhaustedTold, UnknownLink, UnknownRelay, NoConfig, NoIdentifier, OutOfTouch, NoQuorum,
+		RenewedWithoutQuorum, TooManyDeclines, SendFailed:
 		return true
 	}
 	return false

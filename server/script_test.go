@@ -251,8 +251,10 @@ func (s *scene) Send4(_ context.Context, payload []byte, to dhcp4.Dest) error {
 	return nil
 }
 
-// Ended implements Observer.
+// Ignored, Irregular, Omitted and Ended implement Observer.
 func (s *scene) Ignored(int) {}
+
+func (s *scene) Irregular(i dhcp4.Irregularity) { s.say("counted  %v", i) }
 
 func (s *scene) Omitted(int) {}
 

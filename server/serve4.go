@@ -52,6 +52,9 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 		return TooOld, nil
 	}
 	decision := s.decide4(query, &in.Ingress, false)
+	if decision.Irregular != 0 {
+		s.observer.Irregular(decision.Irregular)
+	}
 	if decision.Why != dhcp4.Answer {
 		return outcomeOf(decision.Why), nil
 	}
@@ -146,6 +149,10 @@ func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, resu
 		return refused(result.Refusal), nil
 	case m.Type == dhcp4.NAK:
 		o = Denied
+	case d.Instead == dhcp4.IPv6Only:
+		o = AddressNotNeeded
+	case d.Instead == dhcp4.AutoConfigure:
+		o = ExhaustedTold
 	case m.Type == dhcp4.OfferMsg:
 		o = Offered
 	case query.Type == dhcp4.Inform:
@@ -180,8 +187,11 @@ func (s *Server) tooOld(in Datagram) bool {
 
 // refused returns the outcome of a RELEASE or DECLINE that the cluster refused.
 func refused(r storage.Refusal) Outcome {
-	if r == storage.NotHolder || r == storage.NoSuchLease {
+	switch r {
+	case storage.NotHolder, storage.NoSuchLease:
 		return NotHolder
+	case storage.RateLimited:
+		return TooManyDeclines // V4-175
 	}
 	return RefusedUnheard
 }

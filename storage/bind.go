@@ -80,8 +80,8 @@ func (s *State) linkOf(name string, a netip.Addr) (*config.Link, bool) {
 	return sub.Link, true
 }
 
-// linkless answers a client whose link has no subnet (V4-144). If its address is on no link any more, it is not
-// told so before others may have it (P13).
+// linkless answers a client whose link has no subnet (V4-144). If its address is on no link any more, it is
+// not told so before others may have it (P13).
 func (s *State) linkless(c *Bind) Result {
 	onLink := false
 	if s.config != nil {
@@ -261,8 +261,8 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	return l, l.Told
 }
 
-// kept returns what is left of the lease of a client that begins anew without asking for a time, if it is told
-// no more than that (V4-071). The booking, which covers it, is not raised.
+// kept returns what is left of the lease of a client that begins anew without asking for a time, if it is
+// told no more than that (V4-071). The booking, which covers it, is not raised.
 func (b *bid) kept(e *config.Effective) (lease.Seconds, bool) {
 	if !e.KeepExpiry || b.mode != Selecting || b.asked != 0 || !b.has || b.rec.Status != lease.Bound ||
 		!b.holds(b.sub, &b.rec) {

@@ -111,7 +111,8 @@ func (c *claim) entitled(sub *config.CompiledSubnet, a netip.Addr) (t title, ok,
 	return t, true, false
 }
 
-// effective returns the settings for a client with that title. Those of its reservation hold on the whole link.
+// effective returns the settings for a client with that title. Those of its reservation hold on the whole
+// link.
 func (c *claim) effective(t title) *config.Effective {
 	return c.s.config.EffectiveFor(t.sub, t.pool, cmp.Or(t.reservation, c.promise), c.classes)
 }

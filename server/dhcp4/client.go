@@ -32,9 +32,11 @@ const (
 	optClientID         = 61
 	optTFTPServer       = 66
 	optBootFile         = 67
-	optRapidCommit      = 80 // RFC 4039
-	optRelayInfo        = 82 // RFC 3046
-	optMachineID        = 97 // RFC 4578
+	optRapidCommit      = 80  // RFC 4039
+	optRelayInfo        = 82  // RFC 3046
+	optMachineID        = 97  // RFC 4578
+	optV6OnlyPreferred  = 108 // RFC 8925
+	optAutoConfigure    = 116 // RFC 2563
 	optSubnetSelection  = 118
 	optClasslessRoutes  = 121 // RFC 3442
 	optMSRoutes         = 249

@@ -73,6 +73,10 @@ type Decision struct {
 	Fallback bool
 	// Later raises the booking of a renewal that is answered from Local.
 	Later *storage.Extend
+	// Instead is what an OFFER says that is one of no address.
+	Instead Instead
+	// Irregular is what is wrong with the message although it is served; told beside any Why.
+	Irregular Irregularity
 	// Reply is the type of the answer, 0 if none is sent: OfferMsg, or ACK, which the Result may turn into
 	// NAK.
 	Reply MessageType
@@ -104,6 +108,7 @@ type Decision struct {
 	mode     storage.Mode
 	addr     netip.Addr // what the client names; zero if nothing
 	serverID netip.Addr
+	bare     *config.Effective // what an OFFER of no address is made from
 }
 
 // Decide says what should be done about one client message, as far as this node can know.
@@ -148,7 +153,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		c.inform()
 	}
 	if c.d.Why != Answer {
-		return Decision{Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path}
+		return Decision{Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path, Irregular: c.d.Irregular}
 	}
 	return c.d
 }
@@ -165,6 +170,9 @@ type chooser struct {
 // locate puts the client on its link; has is an address that it is known to have there, or invalid. It is
 // false if the message ends here.
 func (c *chooser) locate(has netip.Addr) bool {
+	if c.d.Irregular == 0 && c.q.relayBroken() {
+		c.d.Irregular = BrokenRelayInfo
+	}
 	p, why := locate(c.d.Config, c.q, c.in, has)
 	if why != Answer {
 		c.d.Why = why
@@ -175,11 +183,16 @@ func (c *chooser) locate(has netip.Addr) bool {
 		class = config.Known
 	}
 	c.d.place, c.d.classes = p, []string{class}
-	c.d.Path = Path{Link: p.link.Name, GIAddr: netip.IPv4Unspecified()}
-	if c.q.Relayed() {
-		c.d.Path.GIAddr = c.q.GIAddr
-	}
+	c.d.Path = c.path(p.link.Name)
 	return true
+}
+
+// path returns the way by which the message came to a link of that name.
+func (c *chooser) path(link string) Path {
+	if c.q.Relayed() {
+		return Path{Link: link, GIAddr: c.q.GIAddr}
+	}
+	return Path{Link: link, GIAddr: netip.IPv4Unspecified()}
 }
 
 // client returns what commands carry of the client. It is located before.
@@ -200,7 +213,7 @@ func (c *chooser) identify() bool {
 // chose and is known to be ours, the address a client without a relay has sent to, the service address of the
 // link, the address a relay has sent to, this node's address on the link (HA-001).
 func identifier(p *place, q *Query, in *Ingress) netip.Addr {
-	if a, ok := q.relayAddr(raiServerID); ok {
+	if a, ok := q.relayAddr(raiServerID); ok && unicast(a) {
 		return a
 	}
 	if sid, ok := q.addr(optServerID); ok && q.Type == Request {
@@ -210,13 +223,8 @@ func identifier(p *place, q *Query, in *Ingress) netip.Addr {
 	if byUnicast && !q.Relayed() {
 		return in.Dst
 	}
-	if p.subnet.ServiceAddress.IsValid() {
-		return p.subnet.ServiceAddress
-	}
-	for _, s := range p.link.Subnets {
-		if s.ServiceAddress.IsValid() {
-			return s.ServiceAddress
-		}
+	if a, ok := p.serviceAddress(); ok {
+		return a
 	}
 	if byUnicast {
 		return in.Dst

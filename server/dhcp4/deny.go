@@ -12,7 +12,9 @@ func (d *Decision) denies(r storage.Result) Why {
 	case storage.Exhausted:
 		return Exhausted
 	case storage.NoSuchLink:
-		return UnknownLink // V4-144
+		if d.place.link != nil || !r.Authoritative {
+			return UnknownLink // V4-144
+		}
 	case storage.HolderWaits:
 		return HolderWaits
 	default:
@@ -30,8 +32,9 @@ func (d *Decision) denies(r storage.Result) Why {
 	case storage.Selecting:
 		return Answer // V4-123: the client chose us.
 	case storage.Renewing:
-		// V4-151, V4-156, V4-158: behind a router our broadcast would not be heard. The client rebinds.
-		if !d.query.Relayed() && !onLink(d.ingress, d.query.CIAddr) {
+		// V4-151, V4-156, V4-158: behind a router our broadcast would not be heard. The client rebinds, unless it
+		// is to be told by unicast.
+		if d.behindRouter() && !(unicast(d.query.CIAddr) && d.settings().NAKOffLinkRenew) {
 			return DeniedOffLink
 		}
 		return Answer
@@ -44,6 +47,11 @@ func (d *Decision) denies(r storage.Result) Why {
 		return UnknownClient
 	}
 	return Answer
+}
+
+// behindRouter says whether the client renews through a router that is no relay.
+func (d *Decision) behindRouter() bool {
+	return d.mode == storage.Renewing && !d.query.Relayed() && !onLink(d.ingress, d.query.CIAddr)
 }
 
 // denial returns what option 56 says of a refusal (RFC 2132 §9.9).
@@ -63,7 +71,7 @@ func denial(r storage.Refusal) string {
 		return "this client has a new reservation"
 	case storage.TooMany:
 		return "this client has too many addresses"
-	case storage.NotOnLink:
+	case storage.NotOnLink, storage.NoSuchLink:
 		return "address not on this link"
 	case storage.UnknownClient:
 		return "no lease is known for this client"

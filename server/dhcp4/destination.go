@@ -14,9 +14,9 @@ const hardwareEthernet = 1
 // Destination says where a reply goes (RFC 2131 §4.1, V4-020 … V4-030).
 //
 //	giaddr set      to the relay at giaddr, port 67, or the datagram's source port if option 82 asks so
-//	DHCPNAK         broadcast on the ingress link
+//	DHCPNAK         broadcast on the ingress link; to ciaddr, port 68, if ToCIAddr says so
 //	ciaddr set      to ciaddr, port 68
-//	broadcast bit   broadcast on the ingress link, port 68
+//	broadcast bit   broadcast on the ingress link, port 68; likewise an OFFER of no address
 //	otherwise       to yiaddr at the client's hardware address, port 68, without ARP
 //
 // giaddr and ciaddr are those of the reply: an answer to INFORM goes straight to the client although it came
@@ -28,6 +28,8 @@ func Destination(q *Query, m *Message, in *Ingress) Dest {
 	switch {
 	case !m.GIAddr.IsUnspecified() && q.Relayed():
 		d.Kind, d.Addr, d.Port = DestRouted, m.GIAddr, q.relayPort(in)
+	case m.Type == NAK && m.ToCIAddr:
+		d.Kind, d.Addr = DestRouted, q.CIAddr
 	case m.Type == NAK:
 		d.broadcast(in)
 	case unicast(c):
@@ -35,7 +37,8 @@ func Destination(q *Query, m *Message, in *Ingress) Dest {
 		if onLink(in, c) {
 			d.IfIndex = in.IfIndex
 		}
-	case m.Flags&BroadcastFlag != 0 || m.AlwaysBroadcast || m.HType != hardwareEthernet || m.HLen != 6:
+	case m.Flags&BroadcastFlag != 0 || m.AlwaysBroadcast || m.HType != hardwareEthernet || m.HLen != 6,
+		m.YIAddr.IsUnspecified():
 		d.broadcast(in)
 	default:
 		d.Kind, d.Addr, d.IfIndex = DestRaw, m.YIAddr, in.IfIndex

@@ -13,6 +13,9 @@ import (
 // empty the log is asked for any free address. A client that asks again is offered the same (V4-107). A
 // server identifier in the message is ignored (V4-114).
 func (c *chooser) discover() {
+	if _, ok := c.q.Options.Get(optServerID); ok {
+		c.d.Irregular = ServerInDiscover
+	}
 	if !c.locate(netip.Addr{}) || !c.identify() {
 		return
 	}
@@ -31,17 +34,21 @@ func (c *chooser) discover() {
 	client, own := c.client(), c.view.BucketsOf(c.self.Node)
 	a, refusal := c.suitable(client, wish, &own, taken)
 	c.d.Reply = OfferMsg
-	if refusal == storage.Granted {
+	ours := refusal == storage.Granted
+	if !ours {
+		a, refusal = c.suitable(client, wish, nil, taken)
+	}
+	switch {
+	case c.without(a): // V4-105
+	case ours:
 		c.d.Local.Lease.Addr, c.d.Hold = a, true
-		c.d.Firm = c.firm(a)
-		return
-	}
-	// What is free in nobody's part is not asked for: a flood would fill the log with refusals.
-	if a, refusal = c.suitable(client, wish, nil, taken); refusal == storage.Granted {
+		c.d.Firm, c.d.Local.Told = c.firm(a)
+	case refusal == storage.Granted:
 		c.d.Command = storage.Offer{Client: client, Link: c.d.Path.Link, Wish: a, Asked: asked}
-		return
+	default:
+		// What is free in nobody's part is not asked for: a flood would fill the log with refusals.
+		c.d.Why = Exhausted // V4-105
 	}
-	c.d.Why = Exhausted // V4-105
 }
 
 func (c *chooser) suitable(client storage.Client, wish netip.Addr, own *lease.BucketSet,
@@ -50,15 +57,18 @@ func (c *chooser) suitable(client storage.Client, wish netip.Addr, own *lease.Bu
 	return c.view.Suitable(client, c.d.Path.Link, wish, own, taken)
 }
 
-// firm says whether a, which is suitable for the client, is so because it is reserved or booked for it.
-func (c *chooser) firm(a netip.Addr) bool {
+// firm says whether a, which is suitable for the client, is so because it is reserved or booked for it, and
+// what is left of the client's lease of it.
+func (c *chooser) firm(a netip.Addr) (bool, lease.Seconds) {
 	s, ok := c.d.Config.SubnetOf(a)
 	if !ok {
-		return false
+		return false, 0
 	}
-	if _, reserved := s.ReservationAt(a); reserved {
-		return true
-	}
+	_, reserved := s.ReservationAt(a)
 	l, ok := c.view.Lease(a)
-	return ok && l.FreeFrom() > c.view.Clock() && !(s.EarlyReuse && l.GivenBack())
+	booked := ok && l.FreeFrom() > c.view.Clock() && !(s.EarlyReuse && l.GivenBack())
+	if booked && l.Status == lease.Bound {
+		return true, l.Remaining(c.view.Clock())
+	}
+	return booked || reserved, 0
 }

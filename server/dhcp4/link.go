@@ -7,7 +7,7 @@ import (
 	"port67/storage/config"
 )
 
-// place is the link a client is on, as far as its message tells.
+// place is the link a client is on, as far as its message tells. The zero place is a link that has no subnet.
 type place struct {
 	link   *config.Link
 	subnet *config.CompiledSubnet
@@ -77,6 +77,22 @@ func subnetOfIngress(c *config.Compiled, in *Ingress) (*config.CompiledSubnet, b
 		}
 	}
 	return nil, false
+}
+
+// serviceAddress returns the service address of the place's subnet, else of its link.
+func (p *place) serviceAddress() (netip.Addr, bool) {
+	if p.link == nil {
+		return netip.Addr{}, false
+	}
+	if p.subnet.ServiceAddress.IsValid() {
+		return p.subnet.ServiceAddress, true
+	}
+	for _, s := range p.link.Subnets {
+		if s.ServiceAddress.IsValid() {
+			return s.ServiceAddress, true
+		}
+	}
+	return netip.Addr{}, false
 }
 
 // has says whether a is an address of the place's link.

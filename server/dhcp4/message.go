@@ -20,6 +20,8 @@ type Message struct {
 
 	// ServerID is the server identifier, also in Options as 54.
 	ServerID netip.Addr
+	// ToCIAddr says of a NAK that it goes to the client's ciaddr, for a broadcast would not reach it (V4-151).
+	ToCIAddr bool
 	// AlwaysBroadcast says that a direct client is known not to hear a unicast (W-003).
 	AlwaysBroadcast bool
 }

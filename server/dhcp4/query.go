@@ -103,5 +103,6 @@ type Ingress struct {
 	Dst       netip.Addr // 255.255.255.255, or an address of ours
 	// Local is our address on the interface, the server identifier for direct clients; it may be invalid.
 	Local    netip.Addr
+	MTU      int            // the largest datagram that the interface takes in one piece; 0: not known
 	Prefixes []netip.Prefix // the interface's IPv4 prefixes, our addresses with their lengths
 }

@@ -26,6 +26,18 @@ func (q *Query) relayOption(code uint8) ([]byte, bool) {
 	return nil, false
 }
 
+// relayBroken says whether option 82 is cut off, or has a sub-option of a length that it cannot have.
+func (q *Query) relayBroken() bool {
+	b, _ := q.Options.Get(optRelayInfo)
+	for len(b) >= 2 && len(b) >= 2+int(b[1]) {
+		if (b[0] == raiLinkSelection || b[0] == raiServerID) && b[1] != 4 || b[0] == raiFlags && b[1] != 1 {
+			return true
+		}
+		b = b[2+int(b[1]):]
+	}
+	return len(b) > 0
+}
+
 // relayAddr returns the address in a sub-option of option 82.
 func (q *Query) relayAddr(code uint8) (netip.Addr, bool) {
 	b, _ := q.relayOption(code)

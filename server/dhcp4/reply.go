@@ -30,8 +30,11 @@ const (
 // client identifier goes back as it came (RFC 6842 §3), the relay agent information unchanged and last
 // (RFC 3046 §2.1, §2.2).
 func Reply(d *Decision, r storage.Result) (Message, Why) {
-	if d.Reply == 0 {
+	switch {
+	case d.Reply == 0:
 		return Message{}, Answer
+	case d.Instead != 0:
+		return d.noAddress(), Answer
 	}
 	if r.Refusal != storage.Granted {
 		if why := d.denies(r); why != Answer {
@@ -91,9 +94,18 @@ func (d *Decision) grant(a netip.Addr, told lease.Seconds) (grant, bool) {
 	pool, _ := s.PoolOf(a)
 	g.Effective = effective(d.Config, s, pool, g.reservation, d.classes)
 	if d.Reply == OfferMsg {
-		g.told = g.LeaseTime(d.query.asked()) // V4-070 … V4-074; an existing lease changes nothing (V4-071)
+		g.told = g.offered(d.query.asked(), d.Local.Told)
 	}
 	return g, true
+}
+
+// offered returns the lease time to offer to a client that asks for asked and has left of a lease (V4-070 …
+// V4-074). An existing lease changes nothing, unless its end is to be kept (V4-071).
+func (g *grant) offered(asked, left lease.Seconds) lease.Seconds {
+	if left = min(left, g.LeaseMax); g.KeepExpiry && asked == 0 && left >= promiseMin {
+		return left
+	}
+	return g.LeaseTime(asked)
 }
 
 // header returns a message with the fields that every reply copies from the client's (V4-041 … V4-048).
@@ -102,7 +114,7 @@ func (d *Decision) header(kind MessageType) Message {
 	return Message{
 		Type: kind, HType: q.HType, HLen: q.HLen, XID: q.XID, Flags: q.Flags, CHAddr: q.CHAddr,
 		CIAddr: none, YIAddr: none, SIAddr: none, GIAddr: q.GIAddr, ServerID: d.serverID,
-		MaxSize: q.maxSize(), NoOverload: q.boots(),
+		MaxSize: q.maxSize(d.ingress), NoOverload: q.boots(),
 	}
 }
 
@@ -110,6 +122,7 @@ func (d *Decision) header(kind MessageType) Message {
 // and to whom. Through a relay it asks for broadcast, for the client has no address that it may use (V4-027).
 func (d *Decision) nak(r storage.Result) Message {
 	m := d.header(NAK)
+	m.ToCIAddr = d.behindRouter()
 	if d.query.Relayed() {
 		m.Flags |= BroadcastFlag
 	}
@@ -118,15 +131,8 @@ func (d *Decision) nak(r storage.Result) Message {
 		{Code: optServerID, Data: d.serverID.AsSlice()},
 		{Code: optMessage, Rank: 1, Data: []byte(denial(r.Refusal))},
 	}
-	m.Options = d.echo(m.Options, &m, d.echoesClientID())
+	m.Options = d.echo(m.Options, &m, d.settings().EchoClientID)
 	return m
-}
-
-// echoesClientID says whether the link's clients are told their identifier again (V4-054).
-func (d *Decision) echoesClientID() bool {
-	s := d.place.subnet
-	res, _ := s.ReservationFor(d.keys...)
-	return effective(d.Config, s, nil, res, d.classes).EchoClientID
 }
 
 // boot fills in the fixed fields for clients that boot over the network (V4-047, V4-049). Values longer than
@@ -143,13 +149,18 @@ func (d *Decision) boot(m *Message, e *config.Effective) {
 	m.File = m.File[:min(len(m.File), fileLen-1)]
 }
 
-// maxSize returns the largest datagram that the client takes (V4-032, V4-033).
-func (q *Query) maxSize() int {
+// maxSize returns the largest datagram that the client takes, and that reaches it in one piece (V4-032,
+// V4-033).
+func (q *Query) maxSize(in *Ingress) int {
 	b, _ := q.Options.Get(optMaxSize)
 	if len(b) != 2 {
 		return sizeMin
 	}
-	return min(max(int(binary.BigEndian.Uint16(b)), sizeMin), sizeMax)
+	most := sizeMax
+	if in.MTU > 0 {
+		most = min(in.MTU, sizeMax)
+	}
+	return max(min(int(binary.BigEndian.Uint16(b)), most), sizeMin)
 }
 
 // boots says whether the client is firmware that boots over the network: it reads sname and file, and little

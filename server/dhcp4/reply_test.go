@@ -241,7 +241,7 @@ func TestReply_MaxSize(t *testing.T) {
 		{"V4-033 at most 1500", []Option{with(optMaxSize, []byte{255, 255})}, 1500},
 		{"V4-016 of one octet", []Option{with(optMaxSize, []byte{4})}, 576},
 	} {
-		if got := query(Discover, 1, c.o...).maxSize(); got != c.want {
+		if got := query(Discover, 1, c.o...).maxSize(heard("", "")); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}

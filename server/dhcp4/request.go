@@ -17,11 +17,21 @@ func (c *chooser) request() {
 		return
 	}
 	c.d.mode, c.d.addr, c.d.Reply = mode, a, ACK
+	if (mode == storage.Renewing || mode == storage.Rebinding) && !c.q.Relayed() && c.in.Src.Addr() != a {
+		c.d.Irregular = SourceNotCIAddr // V4-153
+	}
 	if !c.locateRequest() {
+		if c.d.Why == UnknownLink && mode == storage.InitReboot && c.d.Config.Config.NAKUnknownLinks {
+			c.linkless()
+		}
 		return
 	}
 	if mode == storage.Selecting && c.otherServer() {
 		c.d.Why, c.d.Drop = OtherServer, true // V4-122
+		return
+	}
+	if !a.IsValid() && c.q.asksFor(optV6OnlyPreferred) && c.ipv6Only(c.settingsFor(a)) {
+		c.d.Why = NothingAsked // V4-105: it was offered nothing, and takes that.
 		return
 	}
 	if !c.identify() || c.waits() {
@@ -43,6 +53,18 @@ func (c *chooser) request() {
 		return
 	}
 	c.renewal()
+}
+
+// linkless asks the log to deny what a client names on a link that has no subnet (V4-144). Nothing is granted
+// there, whatever the log knows.
+func (c *chooser) linkless() {
+	c.d.Why, c.d.Path = Answer, c.path(storage.NoLink)
+	if !c.identify() || c.waits() {
+		return
+	}
+	c.d.Command = storage.Bind{
+		Client: c.client(), Link: storage.NoLink, Addr: c.d.addr, Mode: c.d.mode, AskedLease: c.q.asked(),
+	}
 }
 
 // state returns the state that the client of a REQUEST is in and the address it names, which is invalid if it

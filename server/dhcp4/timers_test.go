@@ -23,7 +23,7 @@ func TestTimers_RFC2131_4_4_5(t *testing.T) {
 		{"V4-075 without end", lease.Infinite, 500, 875, 0, 0},
 		{"no overflow", lease.Infinite - 1, 500, 875, 2147483647, 3758096382},
 	} {
-		if t1, t2 := Timers(c.valid, c.p1, c.p2); t1 != c.wantT1 || t2 != c.wantT2 {
+		if t1, t2 := Timers(c.valid, c.p1, c.p2, 0); t1 != c.wantT1 || t2 != c.wantT2 {
 			t.Errorf("%s: Timers(%d) = %d, %d, want %d, %d", c.name, c.valid, t1, t2, c.wantT1, c.wantT2)
 		}
 	}

@@ -1,5 +1,7 @@
 package dhcp4
 
+import "fmt"
+
 // Why is why a message gets no answer. The zero Why is Answer: it gets one.
 type Why uint8
 
@@ -27,3 +29,42 @@ const (
 	RefusedUnheard      // refused for a reason that is no business of the client's
 	NoSubnetAnyMore     // committed, but the configuration no longer knows the address
 )
+
+// Irregularity is what is wrong with a message that is served all the same. The zero Irregularity is none.
+type Irregularity uint8
+
+// The irregularities.
+const (
+	// ServerInDiscover is a server identifier in a DISCOVER, which knows no server yet; it is ignored (V4-114).
+	ServerInDiscover Irregularity = iota + 1
+	// SourceNotCIAddr is a renewal or rebinding that did not come from the address it is for: ciaddr is what
+	// counts, for address translation and hosts with several addresses do that (V4-153).
+	SourceNotCIAddr
+	// BrokenRelayInfo is relay agent information that is cut off, or names a link or a server by what is no
+	// address; that part is ignored (V4-016), and returned like the rest (V4-055).
+	BrokenRelayInfo
+)
+
+// irregularities are the words for them. It never changes.
+var irregularities = [...]string{
+	ServerInDiscover: "server_in_discover",
+	SourceNotCIAddr:  "source_not_ciaddr",
+	BrokenRelayInfo:  "broken_relay_info",
+}
+
+// String returns the word of i, in snake case.
+func (i Irregularity) String() string {
+	if i == 0 || int(i) >= len(irregularities) {
+		return fmt.Sprintf("irregularity_%d", uint8(i))
+	}
+	return irregularities[i]
+}
+
+// Irregularities returns all of them in their order.
+func Irregularities() []Irregularity {
+	all := make([]Irregularity, 0, len(irregularities)-1)
+	for i := range len(irregularities) - 1 {
+		all = append(all, Irregularity(i+1))
+	}
+	return all
+}

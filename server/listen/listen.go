@@ -211,6 +211,7 @@ type nobody struct{}
 
 func (nobody) Ended(dhcp4.MessageType, server.Outcome, time.Duration) {}
 func (nobody) Ignored(int)                                            {}
+func (nobody) Irregular(dhcp4.Irregularity)                           {}
 func (nobody) Omitted(int)                                            {}
 func (nobody) Dropped(string)                                         {}
 func (nobody) Overflowed(uint32)                                      {}

@@ -34,7 +34,7 @@ func TestListener_V4_001_BroadcastAndIngress(t *testing.T) {
 	want := dhcp4.Ingress{
 		IfIndex: w.srv0, Interface: "srv0",
 		Src: netip.MustParseAddrPort("0.0.0.0:68"), Dst: netip.MustParseAddr("255.255.255.255"),
-		Local: netip.MustParseAddr("10.67.0.2"),
+		MTU: 1500, Local: netip.MustParseAddr("10.67.0.2"),
 		Prefixes: []netip.Prefix{
 			netip.MustParsePrefix("10.67.0.2/24"), netip.MustParsePrefix("10.67.0.3/24"),
 		},

@@ -208,6 +208,8 @@ func (c *tally) Ignored(int) {}
 
 func (c *tally) Omitted(int) {}
 
+func (c *tally) Irregular(dhcp4.Irregularity) {}
+
 func (c *tally) Dropped(reason string) {
 	c.mu.Lock()
 	c.dropped[reason]++

@@ -164,6 +164,7 @@ func (l *Listener) describe(p *packet, control []byte, flags int, src netip.Addr
 			Src:       netip.AddrPortFrom(src.Addr().Unmap(), src.Port()),
 			Dst:       arrival.dst,
 			Local:     ingress.local,
+			MTU:       ingress.mtu,
 			Prefixes:  ingress.prefixes,
 		},
 	}

@@ -46,6 +46,7 @@ type Metrics struct {
 	dropped     *prometheus.CounterVec
 	overflows   prometheus.Counter
 	ignored     prometheus.Counter
+	irregular   *prometheus.CounterVec
 	omitted     prometheus.Counter
 
 	commitSeconds prometheus.Histogram
@@ -82,12 +83,20 @@ func New(o Options) *Metrics {
 		Namespace: namespace, Name: "options_ignored_total",
 		Help: "Options of messages that were malformed or cut off; the rest of the message was served.",
 	})
+	m.irregular = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "irregular_packets_total",
+		Help: "Messages that were served although something is wrong with them, by what it is.",
+	}, []string{"kind"})
+	for _, i := range dhcp4.Irregularities() {
+		m.irregular.WithLabelValues(i.String())
+	}
 	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: namespace, Name: "options_omitted_total",
 		Help: "Options of replies that did not fit into what the client takes.",
 	})
 	m.newRaft()
-	m.registry.MustRegister(m.packets, m.seconds, m.unallocated, m.dropped, m.overflows, m.ignored, m.omitted,
+	m.registry.MustRegister(m.packets, m.seconds, m.unallocated, m.dropped, m.overflows, m.ignored, m.irregular,
+		m.omitted,
 		m.commitSeconds, m.batchCommands, m.fsyncSeconds, m.leaderChanges,
 		newCollector(o.Reader, o.Stats), buildInfo(o.Version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -166,9 +175,9 @@ func wantsAddress(kind dhcp4.MessageType) bool {
 // withoutAddress says whether o leaves a client without an address for a reason that an operator can remove.
 func withoutAddress(o server.Outcome) bool {
 	switch o {
-	case server.Exhausted, server.UnknownLink, server.UnknownRelay, server.NoConfig, server.NoIdentifier,
-		server.OutOfTouch, server.NoQuorum, server.Uncertain, server.Overloaded, server.TooOld,
-		server.HolderWaits, server.SendFailed, server.Panicked:
+	case server.Exhausted, server.ExhaustedTold, server.UnknownLink, server.UnknownRelay, server.NoConfig,
+		server.NoIdentifier, server.OutOfTouch, server.NoQuorum, server.Uncertain, server.Overloaded,
+		server.TooOld, server.HolderWaits, server.SendFailed, server.Panicked:
 		return true
 	}
 	return false
@@ -176,6 +185,9 @@ func withoutAddress(o server.Outcome) bool {
 
 // Ignored counts malformed options of a message (server.Observer).
 func (m *Metrics) Ignored(options int) { m.ignored.Add(float64(options)) }
+
+// Irregular counts a message that was served although something is wrong with it (server.Observer).
+func (m *Metrics) Irregular(i dhcp4.Irregularity) { m.irregular.WithLabelValues(i.String()).Inc() }
 
 // Omitted counts options that found no room in a reply (server.Observer).
 func (m *Metrics) Omitted(options int) { m.omitted.Add(float64(options)) }

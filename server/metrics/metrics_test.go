@@ -86,6 +86,9 @@ func TestMetrics_Values(t *testing.T) {
 	m.Overflowed(4)
 	m.Ignored(2)
 	m.Omitted(5)
+	m.Irregular(dhcp4.ServerInDiscover)
+	m.Irregular(dhcp4.SourceNotCIAddr)
+	m.Irregular(dhcp4.SourceNotCIAddr)
 	got := scrape(t, m)
 	for _, line := range []string{
 		`port67_packets_total{outcome="offered",type="discover"} 2`,
@@ -99,6 +102,8 @@ func TestMetrics_Values(t *testing.T) {
 		`port67_socket_overflows_total 7`,
 		`port67_options_ignored_total 2`,
 		`port67_options_omitted_total 5`,
+		`port67_irregular_packets_total{kind="server_in_discover"} 1`, // V4-114
+		`port67_irregular_packets_total{kind="source_not_ciaddr"} 2`,  // V4-153
 		`port67_raft_term 7`,
 		`port67_raft_leader 1`,
 		`port67_raft_losses_bearable -1`,

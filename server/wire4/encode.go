@@ -14,6 +14,8 @@ const (
 	// payloadMin is the smallest payload that is sent. A BOOTP message has 300 octets, and some clients drop
 	// anything shorter (RFC 1542 §2.1; V4-031).
 	payloadMin = 300
+	// datagramMax is the largest datagram that Ethernet carries in one piece.
+	datagramMax = 1500
 	// maxSizeUsual is the size of a datagram that every client takes (RFC 2131 §2; V4-032).
 	maxSizeUsual = 576
 	// pieceMax is the longest value that one option header can announce.
@@ -31,15 +33,18 @@ const (
 // (V4-037). An option is never split to fill a field; only a value of more than 255 octets is, because it
 // must be (RFC 3396 §5). Options of RankKeep are sent even if the datagram becomes too long.
 //
-// Relay agent information stands last in the options field and is not counted: the relay takes it out again
-// (RFC 3046 §2.2; V4-034, V4-038). A message without options has no magic cookie either: it answers a BOOTP
-// client that sent none. Names longer than 63 and 127 octets are cut, so that a NUL ends them (V4-049).
+// Relay agent information stands last in the options field and is not counted against m.MaxSize: the relay
+// takes it out again (RFC 3046 §2.2; V4-034, V4-038). Options leave room for it in a datagram of 1500 octets,
+// down to the 576 that every client takes; if it does not fit even then, it is dropped (V4-055). A message
+// without options has no magic cookie either: it answers a BOOTP client that sent none. Names longer than 63
+// and 127 octets are cut, so that a NUL ends them (V4-049).
 func Encode(m dhcp4.Message, buf []byte) (payload []byte, dropped []uint8) {
 	start := len(buf)
 	buf = appendHeader(slices.Grow(buf, maxSizeUsual), &m)
 	if len(m.Options) > 0 {
 		buf = append(buf, magicCookie...)
-		if room, need := optionRoom(&m), optionsLen(m.Options); need <= room {
+		agent, fits := agentInfo(&m)
+		if room, need := optionRoom(&m, agent), optionsLen(m.Options); need <= room {
 			for _, o := range m.Options {
 				if o.Code != optRelayAgentInfo {
 					buf = appendOption(buf, o.Code, o.Data)
@@ -52,10 +57,14 @@ func Encode(m dhcp4.Message, buf []byte) (payload []byte, dropped []uint8) {
 			copy(buf[start+fileAt:], f.file.data)
 			copy(buf[start+snameAt:], f.sname.data)
 		}
-		for _, o := range m.Options {
-			if o.Code == optRelayAgentInfo {
-				buf = appendOption(buf, o.Code, o.Data)
+		if fits && agent > 0 {
+			for _, o := range m.Options {
+				if o.Code == optRelayAgentInfo {
+					buf = appendOption(buf, o.Code, o.Data)
+				}
 			}
+		} else if agent > 0 {
+			dropped = append(dropped, optRelayAgentInfo)
 		}
 		buf = append(buf, optEnd)
 	}
@@ -90,13 +99,24 @@ func putAddr(b []byte, a netip.Addr) {
 	}
 }
 
+// agentInfo returns the size of the relay agent information of m, and whether there is room for it.
+func agentInfo(m *dhcp4.Message) (size int, fits bool) {
+	for _, o := range m.Options {
+		if o.Code == optRelayAgentInfo {
+			size += optionLen(len(o.Data))
+		}
+	}
+	return size, size <= datagramMax-maxSizeUsual
+}
+
 // optionRoom returns how many octets of options, without relay agent information and the End option, the
-// client of m takes in the options field.
-func optionRoom(m *dhcp4.Message) int {
+// client of m takes in the options field. agent is the size of that information.
+func optionRoom(m *dhcp4.Message, agent int) int {
 	size := m.MaxSize
 	if size == 0 {
 		size = maxSizeUsual
 	}
+	size = min(size, max(datagramMax-agent, maxSizeUsual))
 	return max(size-ipUDPLen, payloadMin) - headerLen - cookieLen - 1
 }
 

@@ -181,6 +181,17 @@ func TestEncode_SizeAndOverload(t *testing.T) {
 			main:    []uint8{53, 54, 51, 43, 6, 82}, payloadMax: 650, exactLen: 650,
 		},
 		{
+			name:    "V4-034 V4-055 options make room for relay agent information",
+			change:  func(m *dhcp4.Message) { m.MaxSize, m.NoOverload = 1500, true },
+			options: []dhcp4.ReplyOption{opt(43, 7, 250), opt(6, 8, 250), opt(42, 9, 250), opt(82, 0, 700)},
+			main:    []uint8{53, 54, 51, 43, 6, 82, 82, 82}, dropped: []uint8{42}, payloadMax: 1472,
+		},
+		{
+			name:    "V4-055 relay agent information for which there is no room",
+			options: []dhcp4.ReplyOption{opt(43, 9, 20), opt(82, 0, 920)},
+			main:    []uint8{53, 54, 51, 43}, dropped: []uint8{82}, payloadMax: 548,
+		},
+		{
 			name:    "V4-035 V4-055 relay agent information never goes to file",
 			options: []dhcp4.ReplyOption{opt(82, 0, 20), opt(43, 9, 250), opt(6, 8, 39)},
 			main:    []uint8{53, 54, 51, 43, 52, 82}, file: []uint8{6}, overload: 1, payloadMax: 570,

@@ -68,8 +68,8 @@ type Lease struct {
 // or of what else withholds it, whichever is later.
 func (l *Lease) FreeFrom() Instant { return max(l.Reusable, l.Withheld) }
 
-// Remaining returns what is left of the lease time that the client was told last, as far as the log knows: it may
-// have been told more since, within the booking.
+// Remaining returns what is left of the lease time that the client was told last, as far as the log knows: it
+// may have been told more since, within the booking.
 func (l *Lease) Remaining(now Instant) Seconds { return now.Until(l.Last.Add(l.Told)) }
 
 // StatusAt returns the status at now: a lease whose booking, hold or quarantine has passed is Expired.
