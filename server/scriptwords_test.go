@@ -95,6 +95,8 @@ func field(t *testing.T, b []byte, in *dhcp4.Ingress, name, value string) []byte
 			list = append(list, byte(n))
 		}
 		return opt(55, list)
+	case "auto":
+		return opt(116, []byte{byte(number(8))})
 	case "cid":
 		return opt(61, octets())
 	case "rai":

@@ -107,33 +107,6 @@ func TestProse_NoSleepInTests(t *testing.T) {
 	}
 }
 
-// The row of the conformance table that a test names must exist: a wrong number shows nothing.
-func TestProse_ProtocolRows(t *testing.T) {
-	list, err := os.ReadFile("../../docs/protocol-rows.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := make(map[string]bool)
-	for _, id := range strings.Fields(string(list)) {
-		known[id] = true
-	}
-	// An underscore is a letter to \b, but parts the words in the name of a test.
-	row := regexp.MustCompile(`(?:\b|_)(V4|BP|RP|V6|LQ|DD|HA|W)[-_]([0-9]{3})(?:\b|_)`)
-	r := load(t)
-	for _, f := range r.files {
-		if f.dir() == "internal/tidy" {
-			continue
-		}
-		for i, line := range strings.Split(f.src, "\n") {
-			for _, m := range row.FindAllStringSubmatch(line, -1) {
-				if id := m[1] + "-" + m[2]; !known[id] {
-					t.Errorf("%s:%d: there is no row %s", f.path, i+1, id)
-				}
-			}
-		}
-	}
-}
-
 // Every configuration that the documents show is one.
 func TestProse_ExamplesDecode(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")

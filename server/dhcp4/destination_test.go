@@ -102,6 +102,25 @@ func TestDestination_RFC2131_4_1_ClientsWithAnAddress(t *testing.T) {
 			Dest{Kind: DestRouted, Addr: ip(offLink), Port: 68},
 		},
 		{
+			"V4-125 SELECTING in the manner of RFC 1541, on the link", query(Request, 1).from("", "10.67.0.9"),
+			heard("", ""), Message{Type: ACK, YIAddr: ip("10.67.0.9")},
+			Dest{Kind: DestRaw, Addr: ip("10.67.0.9"), Port: 68, IfIndex: 3, HW: eth},
+		},
+		{
+			"V4-125 SELECTING in the manner of RFC 1541, off the link", query(Request, 1).from("", offLink),
+			heard(offLink, "10.67.0.2"), Message{Type: ACK, YIAddr: ip(offLink)},
+			Dest{Kind: DestRouted, Addr: ip(offLink), Port: 68},
+		},
+		{
+			"V4-151 NAK to a client behind a router, if that is wanted", query(Request, 1).from("", offLink),
+			heard(offLink, "10.67.0.2"), Message{Type: NAK, ToCIAddr: true},
+			Dest{Kind: DestRouted, Addr: ip(offLink), Port: 68},
+		},
+		{
+			"V4-105 OFFER of no address", query(Discover, 1), heard("", ""), Message{Type: OfferMsg},
+			Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},
+		},
+		{
 			"V4-026 NAK although ciaddr is set", query(Request, 1).from("", "10.67.0.9"),
 			heard("10.67.0.9", "10.67.0.2"),
 			Message{Type: NAK}, Dest{Kind: DestBroadcast, Addr: broadcastAddr, Port: 68, IfIndex: 3},

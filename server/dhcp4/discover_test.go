@@ -158,6 +158,8 @@ func TestDiscover_Silence(t *testing.T) {
 		[]netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}
 	nameless := query(Discover, 1)
 	nameless.HLen = 0
+	typeless := query(Discover, 1, with(optClientID, []byte{}))
+	typeless.HType = 0
 	looping := query(Discover, 1).from("10.68.0.1", "")
 	looping.Hops = 17
 	for _, c := range []struct {
@@ -181,6 +183,7 @@ func TestDiscover_Silence(t *testing.T) {
 			nil, query(Discover, 1).from("10.68.0.9", ""), relayed("10.68.0.9"), UnknownRelay,
 		},
 		{"V4-007 nobody", nil, nameless, heard("", ""), NoIdentity},
+		{"V4-007 hardware of no type, empty identifier", nil, typeless, heard("", ""), NoIdentity},
 		{"V4-005 BOOTP", nil, query(0, 1), heard("", ""), BOOTP},
 		{"V4-011 a server's message", nil, query(OfferMsg, 1), heard("", ""), NotForServers},
 		{"V4-011 lease query", nil, query(10, 1), heard("", ""), NotForServers},
@@ -259,6 +262,36 @@ func TestLink_V4_112_Order(t *testing.T) {
 	}
 }
 
+// TestLink_V4_112_Renewal: the address that a client has comes after what a relay or the client itself says of its
+// link, and before the interface.
+func TestLink_V4_112_Renewal(t *testing.T) {
+	const addr = "10.70.0.120"
+	for _, c := range []struct {
+		name string
+		q    *Query
+		in   *Ingress
+		want string
+	}{
+		{"ciaddr before the interface", query(Request, 1).from("", addr), heard(addr, "10.67.0.2"), "floor"},
+		{
+			"giaddr before ciaddr", query(Request, 1, Option{optRelayInfo, []byte{raiFlags, 1, relayUnicast}}).
+				from("10.68.0.1", addr), relayed("10.68.0.1"), "10.68.0.0/24",
+		},
+		{
+			"subnet selection before ciaddr", query(Request, 1, with(optSubnetSelection, "10.71.0.0")).from("", addr),
+			heard(addr, "10.67.0.2"), "10.71.0.0/24",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, testConfig())
+			w.self.Waited = true
+			if d := w.decide(c.q, c.in); d.Why != Answer || d.Path.Link != c.want {
+				t.Errorf("link %q why %d, want %s", d.Path.Link, d.Why, c.want)
+			}
+		})
+	}
+}
+
 func TestLink_V4_113_AnySubnetOfASharedNetwork(t *testing.T) {
 	w := newWorld(t, testConfig())
 	seen := map[netip.Prefix]int{}
@@ -282,6 +315,12 @@ func TestIdentity_RFC2131_4_2(t *testing.T) {
 	infiniband := query(Discover, 1, with(optClientID, []byte{255, 1, 2}))
 	infiniband.HType, infiniband.HLen = 32, 0
 	ib, _ := infiniband.ClientKey()
+	elsewhere, _ := query(Discover, 2, with(optClientID, []byte{1, 2, 3})).ClientKey()
+	padded := query(Discover, 1)
+	padded.CHAddr[6], padded.CHAddr[15] = 0xaa, 0xbb
+	beyond, _ := padded.ClientKey()
+	padded.HType = 6
+	other, _ := padded.ClientKey()
 	for _, c := range []struct {
 		name string
 		got  lease.Key
@@ -291,7 +330,10 @@ func TestIdentity_RFC2131_4_2(t *testing.T) {
 			"V4-080 client identifier",
 			key(with(optClientID, []byte{1, 2, 3})), lease.ClientIDKey([]byte{1, 2, 3}),
 		},
+		{"V4-080 the same from other hardware", elsewhere, key(with(optClientID, []byte{1, 2, 3}))},
 		{"V4-081 hardware address", key(), lease.HardwareKey(1, mac(1))},
+		{"V4-081 no octet beyond hlen", beyond, lease.HardwareKey(1, mac(1))},
+		{"V4-081 hardware of another type", other, lease.HardwareKey(6, mac(1))},
 		{"V4-084 identifier of one octet", key(with(optClientID, []byte{1})), lease.HardwareKey(1, mac(1))},
 		{"V4-084 empty identifier", key(with(optClientID, []byte{})), lease.HardwareKey(1, mac(1))},
 		{"V4-008 no hardware address", ib, lease.ClientIDKey([]byte{255, 1, 2})},

@@ -21,6 +21,7 @@ import (
 	"port67/server/dhcp4"
 )
 
+// The source is kept but for its hardware address, which a UDP socket does not tell (docs/adr/0003).
 func TestListener_V4_001_BroadcastAndIngress(t *testing.T) {
 	w := newWorld(t)
 	_, calls := w.listener(Options{})
