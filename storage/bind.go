@@ -115,11 +115,13 @@ func (s *State) judged(b *bid, r Refusal, detail string) Result {
 		out.Authoritative = s.config.Config.NAKUnknownLinks
 	default:
 		out.Known = len(b.held) > 0
-		t := b.title
-		if t.sub == nil && len(b.link.Subnets) > 0 {
-			t.sub = b.link.Subnets[0]
+		if r != Granted {
+			t := b.title
+			if t.sub == nil && len(b.link.Subnets) > 0 {
+				t.sub = b.link.Subnets[0]
+			}
+			out.Authoritative = b.effective(t).Authoritative
 		}
-		out.Authoritative = b.effective(t).Authoritative
 	}
 	return out
 }
@@ -165,8 +167,11 @@ func (b *bid) judge() (verdict, string) {
 // adopted says whether a client that rebinds an address unknown is taken at its word, if it can have it
 // (V4-163): only where it certainly is, and on a link all of whose addresses are ours to give.
 func (b *bid) adopted() bool {
+	if b.mode != Rebinding || !b.there {
+		return false
+	}
 	e := b.effective(b.title)
-	return b.mode == Rebinding && b.there && e.AdoptUnknown && e.Authoritative
+	return e.AdoptUnknown && e.Authoritative
 }
 
 // judgeHolder decides about the bid of the client that has, or last had, the address.

@@ -13,7 +13,7 @@ type Result struct {
 	Told lease.Seconds
 	// Known says that the client had a lease on the link before, living or past (RFC 2131 §4.3.2).
 	Known bool
-	// Authoritative says whether the link the command was judged on is ours to deny on (V4-142 …).
+	// Authoritative says of a refusal whether the link it was judged on is ours to deny on (V4-142 …).
 	Authoritative bool
 	// Revision is the revision of the configuration after the command.
 	Revision uint64
