@@ -114,7 +114,8 @@ func refuse(r Refusal, detail string) Result { return Result{Refusal: r, Detail:
 // declineWindow is for how long a DHCPDECLINE counts against its client and its pool.
 const declineWindow lease.Seconds = 3600
 
-// prune forgets what only the clock ends: spent time of declines, tokens that expired.
+// prune forgets what only the clock ends: spent time of declines, tokens that expired, identifiers of long
+// ago.
 func (s *State) prune() {
 	n := 0
 	for n < len(s.declines) && s.declines[n].at.Add(declineWindow) <= s.clock {
@@ -122,6 +123,7 @@ func (s *State) prune() {
 	}
 	s.declines = s.declines[n:]
 	s.pruneTokens()
+	s.pruneFormers()
 }
 
 // advanceTime moves the clock forward for an operator who knows that all devices were off for so long.

@@ -55,6 +55,7 @@ func (s *State) putNode(n Node) Result {
 	n.Addresses = slices.Clone(n.Addresses)
 	if known {
 		n.Drained = s.nodes[i].Drained
+		s.retireNode(&s.nodes[i], &n)
 		s.nodes[i] = n
 	} else {
 		s.nodes = slices.Insert(s.nodes, i, n)

@@ -242,3 +242,37 @@ func TestApply_ClockNeverGoesBack(t *testing.T) {
 		t.Errorf("clock went from %d to %d", now, w.s.clock)
 	}
 }
+
+// TestFormerIdentifiers_HA_001: what a member or a subnet had as its identifier stays ours for a month, and no more
+// of them are remembered than there is room for.
+func TestFormerIdentifiers_HA_001(t *testing.T) {
+	const had, service = "192.0.2.1", "10.67.0.67"
+	at := func(a string) func(*Node) { return func(n *Node) { n.Addresses = []netip.Addr{addr(a)} } }
+	w := newWorld(t, office(func(c *config.Config) { c.Subnets[0].ServiceAddress = addr(service) }))
+	w.must(PutNode{node(nodeB, at(had))})
+	for _, a := range []string{had, service} {
+		if w.view().FormerIdentifier(addr(a)) {
+			t.Errorf("%s is former, though it is in use", a)
+		}
+	}
+	w.must(PutNode{node(nodeB, at("192.0.2.2"))})
+	then()(w)
+	for _, a := range []string{had, service} {
+		if !w.view().FormerIdentifier(addr(a)) {
+			t.Errorf("%s is not ours any more", a)
+		}
+	}
+	if w.view().FormerIdentifier(addr("192.0.2.2")) || w.view().FormerIdentifier(addr("192.0.2.9")) {
+		t.Error("an address in use, or of nobody, counts as former")
+	}
+	w.after(formerKept, Tick{})
+	if w.view().FormerIdentifier(addr(had)) || w.view().FormerIdentifier(addr(service)) {
+		t.Error("they are remembered for ever")
+	}
+	for i := range formerMax + 9 {
+		w.must(PutNode{node(nodeB, at(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}).String()))})
+	}
+	if n := len(w.s.formers); n != formerMax {
+		t.Errorf("%d are remembered, want the newest %d", n, formerMax)
+	}
+}

@@ -22,6 +22,7 @@ func settledSections() []section {
 		{"nodes", writeNodes, parseNodes},
 		{"buckets", writeBuckets, parseBuckets},
 		{"tokens", writeTokens, parseTokens},
+		{"identifiers", writeFormers, parseFormers},
 		{"config", writeConfig, parseConfig},
 		{"history", writeHistory, parseHistory},
 	}
@@ -104,6 +105,21 @@ func parseTokens(s *State, p *parser) {
 		copy(t.Hash[:], p.take(uint64(len(t.Hash))))
 		t.Expires, t.UsedBy = lease.Instant(p.varint()), NodeID(p.text())
 		s.tokens = append(s.tokens, t)
+	}
+}
+
+func writeFormers(s *State, b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s.formers)))
+	for _, f := range s.formers {
+		b = appendText(b, f.addr.AsSlice())
+		b = binary.AppendVarint(b, int64(f.until))
+	}
+	return b
+}
+
+func parseFormers(s *State, p *parser) {
+	for range p.count() {
+		s.formers = append(s.formers, former{p.addr(), lease.Instant(p.varint())})
 	}
 }
 

@@ -39,6 +39,7 @@ func (s *State) setConfig(c SetConfig) Result {
 	if why != "" {
 		return refuse(InvalidConfig, why)
 	}
+	s.retireService(compiled)
 	s.revision++
 	s.config, s.text = compiled, text
 	s.history = append(slices.Clone(s.history), Revision{

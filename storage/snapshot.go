@@ -41,6 +41,7 @@ func (s *State) Freeze() Frozen {
 			identity: s.identity, level: s.level, revision: s.revision, text: s.text,
 			history: s.history, // never changed in place
 			buckets: s.buckets, epoch: s.epoch, nodes: s.nodeList(), tokens: slices.Clone(s.tokens),
+			formers: slices.Clone(s.formers),
 		},
 		clock:  s.appendMoving(binary.AppendUvarint(nil, s.index)),
 		leases: s.leases.Freeze(),

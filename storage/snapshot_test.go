@@ -49,6 +49,8 @@ func everything(t testing.TB) *State {
 	fill(t, reflect.ValueOf(&s.nodes[0]).Elem())
 	s.tokens = make([]Token, 1)
 	fill(t, reflect.ValueOf(&s.tokens[0]).Elem())
+	s.formers = make([]former, 1)
+	fill(t, reflect.ValueOf(&s.formers[0]).Elem())
 	s.history = make([]Revision, 1)
 	fill(t, reflect.ValueOf(&s.history[0]).Elem())
 	s.declines = make([]declined, 1)
@@ -128,7 +130,7 @@ func TestEverything_P14(t *testing.T) {
 			t.Errorf("field %s: everything leaves it empty", name)
 		}
 		opts := cmp.Options{
-			cmp.AllowUnexported(identity{}, declined{}), cmpopts.EquateComparable(netip.Addr{}),
+			cmp.AllowUnexported(identity{}, declined{}, former{}), cmpopts.EquateComparable(netip.Addr{}),
 		}
 		if diff := cmp.Diff(a.Interface(), b.Interface(), opts); diff != "" {
 			t.Errorf("field %s: written (-), restored (+):\n%s", name, diff)
@@ -156,6 +158,7 @@ func TestDigest_SeesEveryField_P9(t *testing.T) {
 		"level":     func(s *State) { s.level++ },
 		"revision":  func(s *State) { s.revision++ },
 		"text":      func(s *State) { s.text[0]++ },
+		"formers":   func(s *State) { s.formers[0].until++ },
 		"history":   func(s *State) { s.history[0].Wall++ },
 		"buckets":   func(s *State) { s.buckets[200] = "x" },
 		"epoch":     func(s *State) { s.epoch++ },

@@ -28,8 +28,9 @@ type State struct {
 	history  []Revision       // oldest first
 	buckets  [lease.Buckets]NodeID
 	epoch    uint64
-	nodes    []Node  // by ID; whoever changes them calls noteNodes
-	tokens   []Token // by Hash
+	nodes    []Node   // by ID; whoever changes them calls noteNodes
+	tokens   []Token  // by Hash
+	formers  []former // server identifiers of the past, oldest first
 
 	// own says which living member has an address as its own. It follows from nodes.
 	own map[netip.Addr]NodeID

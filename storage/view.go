@@ -72,6 +72,9 @@ func (v View) Node(id NodeID) (Node, bool) { return v.s.node(id) }
 // OwnerOfAddress returns the member that has, or had, a as its own address.
 func (v View) OwnerOfAddress(a netip.Addr) (NodeID, bool) { return v.s.ownerOfAddress(a) }
 
+// FormerIdentifier says whether a was not long ago what a member or a subnet had as its server identifier.
+func (v View) FormerIdentifier(a netip.Addr) bool { return v.s.isFormer(a) }
+
 // Leases returns the leases from address a on, ascending; all of them if a is the zero Addr.
 func (v View) Leases(from netip.Addr) iter.Seq[lease.Lease] { return v.s.leases.All(from) }
 

@@ -246,7 +246,8 @@ func addressed(in *Ingress) bool {
 }
 
 // otherServer says whether the client names a server identifier that is not ours: neither an address of this
-// node or of any member, past ones included, nor a service address, nor what the relay has told it (V4-126).
+// node or of any member, nor a service address, past ones of both included (HA-001), nor what the relay has
+// told it (V4-126).
 func (c *chooser) otherServer() bool {
 	sid, ok := c.q.addr(optServerID)
 	if !ok || local(c.in, sid) {
@@ -259,7 +260,7 @@ func (c *chooser) otherServer() bool {
 		return false
 	}
 	_, ok = c.view.OwnerOfAddress(sid)
-	return !ok
+	return !ok && !c.view.FormerIdentifier(sid)
 }
 
 // lastOf returns the last address of an IPv4 prefix.

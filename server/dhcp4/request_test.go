@@ -1,6 +1,7 @@
 package dhcp4
 
 import (
+	"net/netip"
 	"testing"
 
 	"port67/storage"
@@ -76,6 +77,13 @@ func TestRequest_RFC2131_4_3_2_Selecting(t *testing.T) {
 			from("10.68.0.1", ""), relayed("10.68.0.1"), ack, "10.68.0.120"},
 		{"HA-001 a former member's identifier", func(w *world) { w.must(storage.RemoveNode{ID: n2}) },
 			req(1, with(optServerID, addrN2), own), bc, ack, "10.67.0.120"},
+		{"HA-001 what a member had before it moved", func(w *world) {
+			w.must(storage.PutNode{Node: storage.Node{ID: n2, Name: "n2", Addresses: []netip.Addr{ip("10.67.0.9")}, Level: 1}})
+		}, req(1, with(optServerID, addrN2), own), bc, ack, "10.67.0.120"},
+		{"HA-001 a service address of before", func(w *world) {
+			w.reconfigure(func(c *config.Config) { c.Subnets[0].ServiceAddress = ip("10.67.0.67") })
+			w.reconfigure(func(*config.Config) {})
+		}, req(1, with(optServerID, "10.67.0.67"), own), bc, ack, "10.67.0.120"},
 		{"V4-122 another server", nil, req(1, with(optServerID, "10.67.0.9"), own), bc, silent, ""},
 		{"V4-123 taken", bound(9, "10.67.0.120"), req(1, sid, own), bc, nak, ""},
 		{"V4-123 off the link", nil, req(1, sid, with(optRequestedAddress, "10.99.0.9")), bc, nak, ""},
