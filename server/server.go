@@ -72,7 +72,8 @@ type Observer interface {
 	Ended(kind dhcp4.MessageType, o Outcome, took time.Duration)
 	// Ignored counts options of a message that were malformed or cut off (V4-015, V4-016).
 	Ignored(options int)
-	// Irregular counts a message that is served although something is wrong with it (V4-114, V4-153).
+	// Irregular counts a message that is treated as if nothing were wrong with it (V4-114, V4-153), however it
+	// ends.
 	Irregular(dhcp4.Irregularity)
 	// Omitted counts options of a reply that found no room in it (V4-037, V4-055).
 	Omitted(options int)

@@ -75,7 +75,8 @@ type Decision struct {
 	Later *storage.Extend
 	// Instead is what an OFFER says that is one of no address.
 	Instead Instead
-	// Irregular is what is wrong with the message although it is served; told beside any Why.
+	// Irregular is what is wrong with the message although it is treated as if nothing were; told beside any
+	// Why.
 	Irregular Irregularity
 	// Reply is the type of the answer, 0 if none is sent: OfferMsg, or ACK, which the Result may turn into
 	// NAK.

@@ -30,7 +30,8 @@ const (
 	NoSubnetAnyMore     // committed, but the configuration no longer knows the address
 )
 
-// Irregularity is what is wrong with a message that is served all the same. The zero Irregularity is none.
+// Irregularity is what is wrong with a message that is treated as if nothing were. The zero Irregularity is
+// none.
 type Irregularity uint8
 
 // The irregularities.

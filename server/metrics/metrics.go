@@ -85,7 +85,7 @@ func New(o Options) *Metrics {
 	})
 	m.irregular = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: namespace, Name: "irregular_packets_total",
-		Help: "Messages that were served although something is wrong with them, by what it is.",
+		Help: "Irregular messages that were treated as if nothing were wrong with them, by what is wrong.",
 	}, []string{"kind"})
 	for _, i := range dhcp4.Irregularities() {
 		m.irregular.WithLabelValues(i.String())
@@ -186,7 +186,7 @@ func withoutAddress(o server.Outcome) bool {
 // Ignored counts malformed options of a message (server.Observer).
 func (m *Metrics) Ignored(options int) { m.ignored.Add(float64(options)) }
 
-// Irregular counts a message that was served although something is wrong with it (server.Observer).
+// Irregular counts a message that was treated as if nothing were wrong with it (server.Observer).
 func (m *Metrics) Irregular(i dhcp4.Irregularity) { m.irregular.WithLabelValues(i.String()).Inc() }
 
 // Omitted counts options that found no room in a reply (server.Observer).
