@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -74,6 +75,28 @@ func TestListener_V4_001_SubnetBroadcastIsBroadcast(t *testing.T) {
 	got := next(t, calls, "a broadcast in the subnet").in.Ingress
 	if want := netip.MustParseAddr("255.255.255.255"); got.Dst != want {
 		t.Errorf("destination = %v, want %v: all nodes heard it", got.Dst, want)
+	}
+}
+
+// A service address may lie on any interface of the machine, as an anycast address does: the one that the datagram
+// came in by is told all the same.
+func TestListener_V4_001_ServiceAddressOnLoopback(t *testing.T) {
+	w := newWorld(t)
+	w.address("lo", "10.99.0.67/32")
+	_, calls := w.listener(Options{})
+	w.inClient(func() {
+		w.must(netlink.RouteAdd(&netlink.Route{
+			LinkIndex: w.cli0, Gw: net.IPv4(10, 67, 0, 2),
+			Dst: &net.IPNet{IP: net.IPv4(10, 99, 0, 67).To4(), Mask: net.CIDRMask(32, 32)},
+		}))
+	})
+	to := netip.MustParseAddrPort("10.99.0.67:67")
+	if _, err := w.conn.WriteToUDPAddrPort(w.discover(1)[headersLen:], to); err != nil {
+		t.Fatal(err)
+	}
+	got := next(t, calls, "a unicast to the service address").in.Ingress
+	if got.Dst != to.Addr() || got.IfIndex != w.srv0 || got.Local != netip.MustParseAddr("10.67.0.2") {
+		t.Errorf("ingress = %+v, want to 10.99.0.67 by srv0", got)
 	}
 }
 
