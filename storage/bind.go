@@ -256,7 +256,7 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	e := b.effective(b.title)
 	span := e.LeaseTime(b.asked)
 	if left, keeps := b.kept(e); keeps {
-		span, drained = left, true
+		span = left
 	}
 	if !drained {
 		s.raise(&l, span, b.title.pool)
@@ -267,7 +267,7 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 }
 
 // kept returns what is left of the lease of a client that begins anew without asking for a time, if it is
-// told no more than that (V4-071). The booking, which covers it, is not raised.
+// told no more than that (V4-071).
 func (b *bid) kept(e *config.Effective) (lease.Seconds, bool) {
 	if !e.KeepExpiry || b.mode != Selecting || b.asked != 0 || !b.has || b.rec.Status != lease.Bound ||
 		!b.holds(b.sub, &b.rec) {

@@ -113,7 +113,7 @@ func TestRenewal_P13_NoDenialFromOwnKnowledge(t *testing.T) {
 		for _, r := range []storage.Refusal{storage.RateLimited, storage.Internal, storage.NoSuchLink,
 			storage.Exhausted} {
 			if m, why := Reply(&d, storage.Result{Refusal: r, Known: true,
-				Authoritative: true}); why == Answer {
+				Authoritative: true, Revision: d.revision}); why == Answer {
 				t.Errorf("mode %d refusal %d: client hears %s, want silence", d.mode, r, kinds[m.Type])
 			}
 		}
