@@ -26,6 +26,7 @@ type Compiled struct {
 	bySubnet      []*CompiledSubnet // by prefix; prefixes do not overlap
 	byLink        map[string]*Link
 	byServiceAddr map[netip.Addr]*CompiledSubnet
+	byRARP        map[lease.Key][]*CompiledReservation // nil without any
 }
 
 // Link is one broadcast domain: a shared network, or a subnet by itself. Its name is that of the shared
@@ -160,11 +161,23 @@ func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
 			s.byAddr[r.Address] = compiled
 			holes = append(holes, AddrRange{r.Address, r.Address})
 		}
+		if r.RARP {
+			c.addRARP(compiled)
+		}
 	}
 	for i := range sub.Pools {
 		s.addPool(&sub.Pools[i], holes)
 	}
 	slices.SortFunc(s.byRange, func(a, b poolRange) int { return a.First.Compare(b.First) })
+}
+
+// addRARP makes r known to those who ask for it by RARP: by its hardware address, which it has.
+func (c *Compiled) addRARP(r *CompiledReservation) {
+	if c.byRARP == nil {
+		c.byRARP = make(map[lease.Key][]*CompiledReservation)
+	}
+	key := lease.HardwareKey(htypeEthernet, r.Hardware)
+	c.byRARP[key] = append(c.byRARP[key], r)
 }
 
 func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) {

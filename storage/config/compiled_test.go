@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"port67/storage/lease"
@@ -234,6 +235,41 @@ func TestOpen(t *testing.T) {
 		sub, _ := s.SubnetOf(addr("10.67.0.1"))
 		if got := sub.Pools[0].Open(tt.client); got != tt.want {
 			t.Errorf("pool for %v open to %v: %v, want %v", tt.pool, tt.client, got, tt.want)
+		}
+	}
+}
+
+func TestCompile_RP_007_OnlyReservationsThatSayRARP(t *testing.T) {
+	conf := office(t)
+	if c := compiled(t, conf); c.HasRARP() {
+		t.Error("a configuration without rarp: on wants RARP")
+	}
+	conf.Subnets[0].Reservations[0].RARP = true
+	conf.Subnets[2].Reservations = []Reservation{
+		{Hardware: []byte{2, 0x67, 0, 0, 0, 1}, Address: addr("10.69.0.9"), RARP: true},
+		{Hardware: []byte{2, 0x67, 0, 0, 0, 2}, Address: addr("10.69.0.10")},
+	}
+	c := compiled(t, conf)
+	if !c.HasRARP() {
+		t.Error("a configuration with rarp: on does not want RARP")
+	}
+	for _, tt := range []struct {
+		name string
+		key  lease.Key
+		want []string
+	}{
+		{"on two links", lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 1}), []string{"10.67.1.100", "10.69.0.9"}},
+		{"rarp: off", lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 2}), nil},
+		{"without a reservation", lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 3}), nil},
+		{"another hardware type", lease.HardwareKey(6, []byte{2, 0x67, 0, 0, 0, 1}), nil},
+		{"the client identifier of one", lease.ClientIDKey([]byte{1, 2, 0x67, 0, 0, 0, 1}), nil},
+	} {
+		var got []string
+		for _, r := range c.RARP(tt.key) {
+			got = append(got, r.Address.String())
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }

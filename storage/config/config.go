@@ -171,6 +171,7 @@ type Reservation struct {
 	ClientID []byte     `json:"client_id,omitempty"` // option 61, type octet included
 	Address  netip.Addr `json:"address,omitzero"`
 	Hostname string     `json:"hostname,omitempty"`
-	RARP     bool       `json:"rarp,omitempty"`
+	// RARP says that whoever asks for the address of Hardware by RARP is told it (RFC 903).
+	RARP bool `json:"rarp,omitempty"`
 	Settings
 }

@@ -60,6 +60,13 @@ func (l *Link) ReservationFor(keys ...lease.Key) (*CompiledReservation, bool) {
 	return nil, false
 }
 
+// RARP returns the reservations that are answered by RARP for the hardware address in k, at most one on each
+// link, in the order of the file. Each has an address. The caller does not change the slice.
+func (c *Compiled) RARP(k lease.Key) []*CompiledReservation { return c.byRARP[k] }
+
+// HasRARP says whether any reservation is answered by RARP.
+func (c *Compiled) HasRARP() bool { return len(c.byRARP) > 0 }
+
 // Contains says whether a lies in the prefix of a subnet of l.
 func (l *Link) Contains(a netip.Addr) bool {
 	return slices.ContainsFunc(l.Subnets, func(s *CompiledSubnet) bool { return s.Prefix.Contains(a) })

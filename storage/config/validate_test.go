@@ -50,10 +50,17 @@ func TestValidate_Problems(t *testing.T) {
 		{"what is not there yet", func(c *Config) {
 			c.Probe = Probe{ICMP: true, ARP: true, TimeoutMillis: 5}
 			c.Classes = []Class{{Name: "ipxe", Test: "true"}}
-			c.Subnets[0].Reservations[0].RARP = true
 		}, []string{
 			"probe.icmp: on: probing is not available", "probe.arp: on", "probe.timeout: 5ms",
-			"classes: not available", "subnets[0].reservations[0].rarp: RARP is not available",
+			"classes: not available",
+		}},
+		{"RP-007 RARP", func(c *Config) {
+			r := c.Subnets[0].Reservations
+			r[0].RARP, r[1].RARP = true, true // The second has no Ethernet address.
+			r = append(r, Reservation{Hardware: []byte{2, 0x67, 0, 0, 0, 9}, RARP: true})
+			c.Subnets[0].Reservations = r
+		}, []string{
+			"subnets[0].reservations[1].rarp: on: RARP tells", "subnets[0].reservations[2].rarp: on: RARP tells",
 		}},
 		{"options", func(c *Config) {
 			c.Options = []Option{{6, nil}, {51, []byte{0, 0, 0, 1}}, {242, make([]byte, 1025)}, {242, []byte{1}}}

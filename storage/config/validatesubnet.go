@@ -333,8 +333,9 @@ func (v *validator) reservations(path string, s *Subnet, prefixOK bool, outer *E
 				v.problem(at+".hostname", "%v", err)
 			}
 		}
-		if r.RARP {
-			v.problem(at+".rarp", "RARP is not available in this release: remove it")
+		if r.RARP && (len(r.Hardware) == 0 || !r.Address.IsValid()) {
+			v.problem(at+".rarp", "on: RARP tells the owner of an Ethernet address its IPv4 address: give both, "+
+				"hardware and address, or remove it")
 		}
 		if r.Address.IsValid() {
 			if first, taken := byAddr[r.Address]; taken {

@@ -130,6 +130,9 @@ func (w *writer) reservation(r *config.Reservation) {
 	if r.Hostname != "" {
 		w.pair("hostname", quote(r.Hostname))
 	}
+	if r.RARP {
+		w.pair("rarp", "on")
+	}
 	w.settings(&r.Settings)
 }
 

@@ -122,6 +122,7 @@ func anySubnet(t *rapid.T, i uint8) config.Subnet {
 			r.Address = at(100 + j)
 		}
 		r.Hostname = rapid.SampledFrom([]string{"", "printer", "a.example.org", "1", "null", "true", "0x1f"}).Draw(t, "host")
+		r.RARP = len(r.Hardware) > 0 && r.Address.IsValid() && rapid.Bool().Draw(t, "rarp")
 		s.Reservations = append(s.Reservations, r)
 	}
 	return s
