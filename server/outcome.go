@@ -58,6 +58,13 @@ const (
 	TooManyHops
 	Malformed
 
+	AnsweredByRARP
+	LeftToOthers
+	NotReserved
+	ReservedElsewhere
+	ReservedButHeld
+	TooMany
+
 	SendFailed
 	Panicked
 )
@@ -235,7 +242,40 @@ var outcomes = [...]entry{
 		"Look for relays that send in a circle.",
 	},
 	Malformed: {
-		"malformed", "The datagram is no DHCP message.", "If it is frequent, find out who sends it.",
+		"malformed", "The datagram is no DHCP message, or the frame no RARP packet.",
+		"If it is frequent, find out who sends it.",
+	},
+	AnsweredByRARP: {
+		"answered_by_rarp", "A RARP request was answered with the address that is reserved for the device.",
+		"Nothing.",
+	},
+	LeftToOthers: {
+		"left_to_others",
+		"A RARP request is another node's to answer. This node answers if the device asks again within " +
+			"three seconds and nobody is known to have answered.",
+		"Nothing: so it should be.",
+	},
+	NotReserved: {
+		"not_reserved",
+		"A RARP request about a device without a reservation that says rarp: on. Hypervisors send one for " +
+			"every virtual machine that has moved.",
+		"Nothing, unless the device should be answered: then add rarp: on to its reservation.",
+	},
+	ReservedElsewhere: {
+		"reserved_elsewhere",
+		"A RARP request about a device whose reservation with rarp: on is on another link, where its " +
+			"address would not work. The log warns once of each device.",
+		"Move the device or its reservation.",
+	},
+	ReservedButHeld: {
+		"reserved_but_held",
+		"A RARP request about a device whose reserved address it cannot have now: another client holds it, " +
+			"it is in quarantine after a decline, or it is a node's own.",
+		"See who holds it, dhcpctl lease show ADDRESS, and wait for the end of its booking or reserve another.",
+	},
+	TooMany: {
+		"too_many", "A device that asks by RARP was answered four times within this second already.",
+		"Look at the device, or for a loop in the network, if it is frequent.",
 	},
 	SendFailed: {
 		"send_failed", "The reply could not be put on the wire.",

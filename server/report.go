@@ -34,7 +34,7 @@ func (w *warnings) due(o Outcome, now time.Time) bool {
 func (o Outcome) troubling() bool {
 	switch o {
 	case Exhausted, ExhaustedTold, UnknownLink, UnknownRelay, NoConfig, NoIdentifier, OutOfTouch, NoQuorum,
-		RenewedWithoutQuorum, TooManyDeclines, SendFailed:
+		RenewedWithoutQuorum, TooManyDeclines, ReservedButHeld, SendFailed:
 		return true
 	}
 	return false

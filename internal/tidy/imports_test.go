@@ -68,14 +68,18 @@ var table = []row{
 	{
 		"server/dhcp4", pure, []string{"storage", "storage/config", "storage/lease"}, nil, "",
 	},
+	{
+		"server/rarp", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
+	},
 	{"server/wire4", codec, []string{"server/dhcp4"}, nil, "our own parser and encoder"},
 	{
-		"server", spine, []string{"server/dhcp4", "server/wire4", "storage", "storage/config", "storage/lease"}, nil,
+		"server", spine,
+		[]string{"server/dhcp4", "server/rarp", "server/wire4", "storage", "storage/config", "storage/lease"}, nil,
 		"keeps tables of exchanges and offers under a mutex; time is a port",
 	},
 	{"server/clock", shell, nil, nil, "the real clock behind the spine's ports"},
 	{
-		"server/listen", shell, []string{"server", "server/dhcp4", "server/wire4"},
+		"server/listen", shell, []string{"server", "server/dhcp4", "server/rarp", "server/wire4"},
 		[]string{"github.com/vishvananda/netlink", "golang.org/x/sys/unix", "github.com/mdlayher/packet", "golang.org/x/net/..."},
 		"sockets and interfaces",
 	},

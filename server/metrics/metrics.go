@@ -60,11 +60,12 @@ func New(o Options) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), alive: orFine(o.Alive), ready: orFine(o.Ready)}
 	m.packets = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: namespace, Name: "packets_total",
-		Help: "Messages of clients, by DHCP message type and by how the exchange ended (docs/outcomes.md).",
+		Help: "Messages of clients, by DHCP message type, bootp or rarp, and by how the exchange ended " +
+			"(docs/outcomes.md).",
 	}, []string{"type", "outcome"})
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: namespace, Name: "exchange_seconds",
-		Help:    "Time from reading a message to the end of its exchange, by DHCP message type.",
+		Help:    "Time from reading a message to the end of its exchange, by type as in packets_total.",
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 	}, []string{"type"})
 	m.unallocated = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -148,6 +149,12 @@ func (m *Metrics) Ended(kind dhcp4.MessageType, o server.Outcome, took time.Dura
 	}
 }
 
+// EndedRARP counts an exchange by RARP (server.ObserverRARP).
+func (m *Metrics) EndedRARP(o server.Outcome, took time.Duration) {
+	m.packets.WithLabelValues("rarp", o.String()).Inc()
+	m.seconds.WithLabelValues("rarp").Observe(took.Seconds())
+}
+
 // typeWord returns the message type as a label. A message without one is BOOTP, unless it could not be read.
 func typeWord(kind dhcp4.MessageType, o server.Outcome) string {
 	switch kind {
@@ -210,7 +217,10 @@ func (m *Metrics) Synced(took time.Duration) { m.fsyncSeconds.Observe(took.Secon
 // LeaderChanged notes that this node has seen another leader, or lost sight of the one it knew.
 func (m *Metrics) LeaderChanged() { m.leaderChanges.Inc() }
 
-var _ server.Observer = (*Metrics)(nil)
+var (
+	_ server.Observer     = (*Metrics)(nil)
+	_ server.ObserverRARP = (*Metrics)(nil)
+)
 
 func orFine(f func() error) func() error {
 	if f == nil {
