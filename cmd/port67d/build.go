@@ -27,6 +27,7 @@ type node struct {
 	log       *slog.Logger
 	agreement agreement
 	spine     *server.Server
+	rarp      *server.RARP
 	listener  *listen.Listener
 	admin     *admin.Server
 	counts    *metrics.Metrics
@@ -52,6 +53,10 @@ func (n *node) open() (err error) {
 	})
 	n.listener, err = listen.Open(listen.Options{
 		Interfaces: s.Interfaces, Serve: n.serve4, Log: log, Observer: n.counts,
+		RARP: listen.RARPOptions{
+			Wanted: func() bool { return n.rarp.Wanted() },
+			Serve:  func(ctx context.Context, in server.RARPFrame) server.Outcome { return n.rarp.Serve(ctx, in) },
+		},
 	})
 	if err != nil {
 		return err
@@ -59,7 +64,7 @@ func (n *node) open() (err error) {
 	n.agreement.Node, err = cluster.Open(cluster.Options{
 		Dir: s.Data, Node: info(s, n.listener.Addresses()), Logger: log, Observer: n.counts,
 		AllowSlowDisk: s.AllowSlowDisk,
-		OnHandled:     func(from storage.NodeID, h cluster.Handled) { n.spine.HandledBy(from, exchange(h)) },
+		OnHandled:     func(from storage.NodeID, h cluster.Handled) { n.handledBy(from, exchange(h)) },
 	})
 	if err != nil {
 		return err
@@ -67,6 +72,10 @@ func (n *node) open() (err error) {
 	n.spine = server.New(server.Options{
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(),
 		Reader: n.agreement, Proposer: n.agreement, Timekeeper: n.agreement,
+		Neighbours: n.agreement, Sender: n.listener, Observer: n.counts, Clock: clock.System{}, Logger: log,
+	})
+	n.rarp = server.NewRARP(server.RARPOptions{
+		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(), Reader: n.agreement, Timekeeper: n.agreement,
 		Neighbours: n.agreement, Sender: n.listener, Observer: n.counts, Clock: clock.System{}, Logger: log,
 	})
 	n.admin, err = admin.NewServer(admin.Options{
@@ -112,6 +121,13 @@ func (n *node) serve4(ctx context.Context, in server.Datagram) server.Outcome {
 		return server.OutOfTouch
 	}
 	return n.spine.Serve4(ctx, in)
+}
+
+// handledBy passes on the word of another node that it has answered x.
+func (n *node) handledBy(from storage.NodeID, x server.Exchange) {
+	if !n.rarp.HandledBy(x) {
+		n.spine.HandledBy(from, x)
+	}
 }
 
 // Read lends the replicated state to the metrics.

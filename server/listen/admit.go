@@ -138,11 +138,16 @@ func (l *Listener) panicked(cause any, p *packet, began time.Time) {
 	kind, _ := wire4.Peek(p.in.Payload)
 	// Told last: who sees the count finds the reason in the log.
 	defer l.opt.Observer.Ended(kind, server.Panicked, now.Sub(began))
-	last := l.panicsLogged.Load()
-	if last == now.Unix() || !l.panicsLogged.CompareAndSwap(last, now.Unix()) {
+	if !l.mayLogPanic(now) {
 		return
 	}
 	l.opt.Log.Error("panic while serving a datagram, which was dropped: report it with these octets",
 		"panic", fmt.Sprint(cause), "interface", p.in.Ingress.Interface, "from", p.in.Ingress.Src,
 		"payload", hex.EncodeToString(p.in.Payload), "stack", string(debug.Stack()))
+}
+
+// mayLogPanic says whether no panic was logged in this second, and takes it that one is now.
+func (l *Listener) mayLogPanic(now time.Time) bool {
+	last := l.panicsLogged.Load()
+	return last != now.Unix() && l.panicsLogged.CompareAndSwap(last, now.Unix())
 }

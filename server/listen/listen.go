@@ -38,14 +38,17 @@ type Options struct {
 	Serve func(context.Context, server.Datagram) server.Outcome
 	// ExchangesMax is how many calls of Serve go on at once; 0 means 4096.
 	ExchangesMax int
-	Log          *slog.Logger
-	Observer     Observer
+	// RARP is what is done about devices that ask by RARP; the zero RARPOptions is nothing.
+	RARP     RARPOptions
+	Log      *slog.Logger
+	Observer Observer
 }
 
 // Observer is told what did not become an exchange: datagrams that were shed (server.Overloaded) or made the
 // server panic (server.Panicked) by Ended, those that nobody looked at by the others. It must not block.
 type Observer interface {
 	server.Observer
+	server.ObserverRARP
 	// Dropped counts a datagram that was not looked at; reason is one of the Drop constants.
 	Dropped(reason string)
 	// Overflowed counts datagrams that the kernel threw away because nobody read them in time.
@@ -57,6 +60,7 @@ const (
 	DropNotServed = "interface_not_served"
 	DropTooLong   = "too_long"
 	DropReadError = "read_error"
+	DropNotForUs  = "not_for_us"
 )
 
 // Listener hears DHCPv4 and BOOTP clients and sends them replies. It implements server.Sender4.
@@ -139,6 +143,9 @@ func (l *Listener) Run(ctx context.Context) error {
 	watch, stopWatch := context.WithCancel(ctx)
 	defer stopWatch()
 	helpers.Go(func() { l.watchLinks(watch) })
+	if l.opt.RARP.Serve != nil {
+		helpers.Go(func() { l.runRARP(watch) })
+	}
 	helpers.Go(func() {
 		<-watch.Done()
 		_ = l.conn.SetReadDeadline(time.Unix(1, 0)) // Wakes the reader.
@@ -210,6 +217,7 @@ func (l *Listener) watchLinks(ctx context.Context) {
 type nobody struct{}
 
 func (nobody) Ended(dhcp4.MessageType, server.Outcome, time.Duration) {}
+func (nobody) EndedRARP(server.Outcome, time.Duration)                {}
 func (nobody) Ignored(int)                                            {}
 func (nobody) Irregular(dhcp4.Irregularity)                           {}
 func (nobody) Omitted(int)                                            {}

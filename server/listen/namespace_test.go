@@ -204,6 +204,8 @@ func newTally() *tally { return &tally{dropped: map[string]int{}, told: make(cha
 
 func (c *tally) Ended(_ dhcp4.MessageType, o server.Outcome, _ time.Duration) { c.told <- o.String() }
 
+func (c *tally) EndedRARP(o server.Outcome, _ time.Duration) { c.told <- "rarp " + o.String() }
+
 func (c *tally) Ignored(int) {}
 
 func (c *tally) Omitted(int) {}
