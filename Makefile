@@ -66,4 +66,4 @@ packages-run:
 
 packages-test:
 	@.ci/packages git gcc libc6-dev ca-certificates udhcpc isc-dhcp-client dhcpcd-base isc-dhcp-relay \
-		tshark nftables iproute2 kea-admin
+		tshark nftables iproute2 kea-admin nmap

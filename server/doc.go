@@ -10,6 +10,8 @@
 // A node whose turn it is not waits between deciding and acting, and stays silent if another node answers
 // meanwhile (neighbours.go, dhcp4/responder.go).
 //
+// RARP has no lease and therefore a shorter line of its own, in serverarp.go.
+//
 // Read serve4.go first, then dhcp4/decide.go. outcome.go lists every way in which an exchange can end.
 //
 // This package is a spine.

@@ -56,7 +56,7 @@ type RARPOptions struct {
 }
 
 // RARP answers devices that ask for their address by RARP (RFC 903). It commits nothing and asks nobody: what
-// it tells stands in the configuration. Its methods may be called from any number of goroutines.
+// it tells stands in the configuration (adr/0013). Its methods may be called from any number of goroutines.
 type RARP struct {
 	o        RARPOptions
 	warnings warnings

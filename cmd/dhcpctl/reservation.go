@@ -51,6 +51,7 @@ func (e *edit) revision(c *cobra.Command) *uint64 {
 // reservationFields are the flags that say what a reservation is.
 type reservationFields struct {
 	subnet, address, hardware, clientID, hostname string
+	rarp                                          bool
 }
 
 // flags adds the flags of a reservation.
@@ -62,12 +63,14 @@ func (r *reservationFields) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.clientID, "client-id", "",
 		"the client's identifier (option 61): hex digits, type octet included, or text:NAME")
 	f.StringVar(&r.hostname, "hostname", "", "the host name told to the client")
+	f.BoolVar(&r.rarp, "rarp", false, "tell the address by RARP, too; --rarp=false ends it")
 }
 
 // message returns the reservation that the flags describe.
 func (r *reservationFields) message() *adminv1.Reservation {
 	return &adminv1.Reservation{
 		Subnet: r.subnet, Address: r.address, Hardware: r.hardware, ClientId: r.clientID, Hostname: r.hostname,
+		Rarp: r.rarp,
 	}
 }
 
@@ -79,6 +82,7 @@ func (*reservationFields) changed(c *cobra.Command) []string {
 		{"hardware", "hardware"},
 		{"client-id", "client_id"},
 		{"hostname", "hostname"},
+		{"rarp", "rarp"},
 	} {
 		if c.Flags().Changed(f.flag) {
 			paths = append(paths, f.field)
@@ -213,7 +217,7 @@ func (t *tool) reservationUpdate() *cobra.Command {
 			paths := r.changed(c)
 			if len(paths) == 0 {
 				return usagef(c, "%s: nothing to change: give at least one of --address, --hardware, --client-id, "+
-					"--hostname", c.CommandPath())
+					"--hostname, --rarp", c.CommandPath())
 			}
 			client, err := t.reservations(c)
 			if err != nil {

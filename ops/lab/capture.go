@@ -18,13 +18,13 @@ type Capture struct {
 	cmd  *exec.Cmd
 }
 
-// StartCapture records the DHCP packets that pass ifname of h until Stop.
+// StartCapture records the DHCP and RARP packets that pass ifname of h until Stop.
 func (l *Lab) StartCapture(ctx context.Context, h *Host, ifname string) (*Capture, error) {
 	file := filepath.Join(l.dir, fmt.Sprintf("%s-%s.pcapng", h.Name, ifname))
 	return l.startCapture(ctx, h.Space, ifname, file)
 }
 
-// CaptureLink records the DHCP packets of a whole link, whoever sends them to whomever, until Stop.
+// CaptureLink records the DHCP and RARP packets of a whole link, whoever sends them to whomever, until Stop.
 func (l *Lab) CaptureLink(ctx context.Context, link Link) (*Capture, error) {
 	file := filepath.Join(l.dir, string(link)+".pcapng")
 	return l.startCapture(ctx, l.switchSpace(), string(link), file)
@@ -34,7 +34,7 @@ func (l *Lab) startCapture(ctx context.Context, space, ifname, file string) (*Ca
 	h := &Host{Name: space, Space: space, lab: l}
 	// A bridge whose interface listens to everything is shown what it forwards between its ports.
 	cmd := h.Command(context.WithoutCancel(ctx), "tshark", "-q", "-i", ifname, "-w", file,
-		"-f", "udp port 67 or udp port 68")
+		"-f", "udp port 67 or udp port 68 or rarp")
 	var said syncBuffer
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
