@@ -98,9 +98,7 @@ func (f *floor) own(ids ...storage.NodeID) {
 	for i := range b.Owners {
 		b.Owners[i] = ids[0]
 	}
-	for i, id := range ids[1:] {
-		b.Owners[i] = id
-	}
+	copy(b.Owners[:], ids[1:])
 	for d := range byte(6) {
 		b.Owners[lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, d}).Bucket()] = ids[0]
 	}
