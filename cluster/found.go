@@ -62,7 +62,7 @@ func Found(dir string, info NodeInfo, first *FirstConfig) (founded Founded, err 
 	}
 	node := storage.Node{
 		ID: founded.Node, Name: info.Name, PeerAddr: info.advertise(), AdminAddr: info.AdminAddr,
-		Addresses: info.Addresses, Level: storage.Level, Version: info.Version,
+		Addresses: info.Addresses, Level: info.level(), Version: info.Version,
 	}
 	entries, err := firstEntries(founded.ClusterID, authority, node, first, now)
 	if err != nil {

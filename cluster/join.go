@@ -54,7 +54,7 @@ func Join(ctx context.Context, dir string, info NodeInfo, addr, token string) er
 		Csr:    csr,
 		Node: memberOf(storage.Node{
 			ID: id, Name: info.Name, PeerAddr: info.advertise(), AdminAddr: info.AdminAddr,
-			Addresses: info.Addresses, Level: storage.Level, Version: info.Version,
+			Addresses: info.Addresses, Level: info.level(), Version: info.Version,
 		}),
 	})
 	if err != nil {

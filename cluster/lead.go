@@ -155,7 +155,6 @@ func (d *duty) round(ctx context.Context) {
 	d.slow = now
 	d.members(ctx)
 	d.promote(ctx, now)
-	d.level(ctx)
 	d.disks(now)
 	d.lag(now)
 }
@@ -317,22 +316,6 @@ func (d *duty) lag(now time.Time) {
 		}
 	}
 	d.behind = behind
-}
-
-// level raises the feature level as soon as all members can read more.
-func (d *duty) level(ctx context.Context) {
-	common, present := uint32(storage.Level), uint32(0)
-	d.n.replica.read(func(v storage.View) {
-		present = v.Level()
-		for _, m := range v.Nodes() {
-			if !m.Removed {
-				common = min(common, m.Level)
-			}
-		}
-	})
-	if common > present {
-		d.propose(ctx, storage.SetLevel{Level: common})
-	}
 }
 
 // disks stops new bindings while most disks are nearly full, and gives leadership to a node with room when

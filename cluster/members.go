@@ -194,7 +194,7 @@ func (n *Node) describe() storage.Node {
 	n.mu.Unlock()
 	return storage.Node{
 		ID: n.id, Name: info.Name, PeerAddr: info.advertise(), AdminAddr: info.AdminAddr,
-		Addresses: slices.Clone(info.Addresses), Level: storage.Level, Version: info.Version,
+		Addresses: slices.Clone(info.Addresses), Level: info.level(), Version: info.Version,
 	}
 }
 

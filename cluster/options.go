@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -23,7 +24,11 @@ type NodeInfo struct {
 	Addresses []netip.Addr
 	// Version is the software, for people.
 	Version string
+	// Level is the highest feature level that the node can read; 0: that of this software. Tests set it.
+	Level uint32
 }
+
+func (i NodeInfo) level() uint32 { return cmp.Or(i.Level, storage.Level) }
 
 func (i NodeInfo) advertise() string {
 	if i.PeerAdvertise != "" {

@@ -36,7 +36,7 @@ func (s *State) found(c Found) Result {
 		return refuse(Internal, "founding wants a cluster and a living first node")
 	}
 	s.identity = identity{c.ClusterID, bytes.Clone(c.CACert), bytes.Clone(c.CAKey)}
-	s.level = min(Level, c.Node.Level)
+	s.level = c.Node.Level
 	return s.putNode(c.Node)
 }
 
@@ -162,10 +162,14 @@ func (s *State) pruneTokens() {
 	}
 }
 
-// setLevel raises the feature level as far as every member can read, or lowers it.
+// setLevel raises the feature level, no further than every member can read. It never goes down: what the
+// lower level cannot read may stand in the log already. To set it twice is to set it once.
 func (s *State) setLevel(level uint32) Result {
-	if level == 0 {
+	switch {
+	case level == 0:
 		return refuse(WrongLevel, "feature levels begin with 1")
+	case level < s.level:
+		return refuse(WrongLevel, fmt.Sprintf("the cluster is at feature level %d, which is for good", s.level))
 	}
 	for _, n := range s.nodes {
 		if !n.Removed && n.Level < level {

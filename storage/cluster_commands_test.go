@@ -27,6 +27,11 @@ func TestFound(t *testing.T) {
 	w.want(Internal, Found{ClusterID: "x"})
 	w.must(Found{ClusterID: "x", CACert: []byte{1}, CAKey: []byte{2}, Node: node(nodeA)})
 	w.want(AlreadyFounded, Found{ClusterID: "y", Node: node(nodeB)})
+	newer := &world{t: t, s: New()}
+	newer.must(Found{ClusterID: "x", Node: node(nodeA, func(n *Node) { n.Level = Level + 1 })})
+	if got := newer.view().Level(); got != Level+1 {
+		t.Errorf("a cluster whose first node reads level %d is at %d", Level+1, got)
+	}
 	v := w.view()
 	cert, key := v.CA()
 	if v.ClusterID() != "x" || v.Level() != 1 || len(v.Nodes()) != 1 || cert[0] != 1 || key[0] != 2 {
@@ -114,8 +119,12 @@ func TestSetLevel_P16(t *testing.T) {
 	w.want(WrongLevel, PutNode{node("node-c")})
 	w.must(RemoveNode{nodeB})
 	w.must(SetLevel{3})
-	w.must(SetLevel{1})
+	w.must(SetLevel{3})
+	w.want(WrongLevel, SetLevel{2})
 	w.want(WrongLevel, SetLevel{0})
+	if level := w.view().Level(); level != 3 {
+		t.Errorf("feature level %d, want 3: it never goes down", level)
+	}
 	for _, c := range everyKind() {
 		if MinLevel(c) > Level {
 			t.Errorf("%T needs feature level %d, this software reads %d", c, MinLevel(c), Level)

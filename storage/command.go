@@ -171,7 +171,7 @@ type (
 		Node Node
 	}
 
-	// SetLevel raises or lowers the feature level.
+	// SetLevel raises the feature level.
 	SetLevel struct{ Level uint32 }
 
 	// Checkpoint carries the leader's Digest after Index, for all to compare with their own.

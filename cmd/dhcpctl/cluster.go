@@ -19,8 +19,9 @@ func (t *tool) clusterNoun() *cobra.Command {
 	return noun("cluster", "Show the cluster, let nodes join and leave",
 		"Show the cluster, let nodes join and leave, hand leadership over, move cluster time.",
 		t.clusterStatus(), t.clusterToken(), t.clusterRemove(), t.clusterTransfer(), t.clusterAdvanceTime(),
-		noun("upgrade", "Show how far an upgrade is",
-			"Show how far an upgrade of the nodes, one after the other, is.", t.clusterUpgradeStatus()))
+		noun("upgrade", "Show how far an upgrade is, and finish it",
+			"Show how far an upgrade of the nodes, one after the other, is, and finish it.",
+			t.clusterUpgradeStatus(), t.clusterUpgradeFinalize()))
 }
 
 // cluster returns the client of ClusterService.

@@ -34,6 +34,7 @@ type clusterKey struct{}
 //	lose          the quorum is lost
 //	heal          it is back
 //	fail ERROR    the next change ends with unknown, overloaded or noleader
+//	upgrade NODE  the node says that it reads one feature level more
 //	exits N CMD…  dhcpctl ends with this exit code
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -42,10 +43,11 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       updating(),
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lose":  func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(storage.ErrNoLeader) },
-			"heal":  func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(nil) },
-			"fail":  fail,
-			"exits": exits,
+			"lose":    func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(storage.ErrNoLeader) },
+			"heal":    func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(nil) },
+			"fail":    fail,
+			"upgrade": upgrade,
+			"exits":   exits,
 		},
 	})
 }
@@ -91,6 +93,13 @@ func fail(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: fail unknown|overloaded|noleader")
 	}
 	clusterOf(ts).Fail(errs[args[0]])
+}
+
+// upgrade gives a node the next release.
+func upgrade(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 || !clusterOf(ts).Upgrade(args[0]) {
+		ts.Fatalf("usage: upgrade NODE")
+	}
 }
 
 // exits runs dhcpctl in this process and checks its exit code and, for the next stdout and stderr commands,

@@ -14,9 +14,9 @@ func (t *tool) clusterUpgradeStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Show versions and feature levels",
 		Long: `Show the version of each node and the feature level that it can read, the feature
-level of the cluster, and whether anything holds that back. The cluster writes
-nothing that one of its nodes could not read; so a new level begins when the last
-node has the new release. It works without a quorum.`,
+level of the cluster, what holds that back, and whether finalize would raise it. The
+cluster writes nothing that one of its nodes could not read. It works without a
+quorum.`,
 		Example: "  dhcpctl cluster upgrade status\n  dhcpctl cluster upgrade status -o json | jq .level_outlook",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -35,10 +35,65 @@ node has the new release. It works without a quorum.`,
 	}
 }
 
+// clusterUpgradeFinalize raises the feature level.
+func (t *tool) clusterUpgradeFinalize() *cobra.Command {
+	var level uint32
+	c := &cobra.Command{
+		Use:   "finalize",
+		Short: "Raise the feature level, for good",
+		Long: `Raise the feature level of the cluster as far as every node can read, for good. Until
+then the nodes can go back to the release before; afterwards what an older release
+cannot read may be written, and a node with that release stops. It is refused while a
+node reads less or is silent, and if there is nothing to raise.
+
+With --level it is no error if that level is in force already, so that a script can
+ask again after an answer that was lost.`,
+		Example: "  dhcpctl cluster upgrade finalize --dry-run\n  dhcpctl cluster upgrade finalize --yes",
+		Args:    exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := t.cluster(c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := t.deadline(c, waitDefault)
+			defer cancel()
+			req := &adminv1.FinalizeUpgradeRequest{Level: level, ValidateOnly: true}
+			resp, err := client.FinalizeUpgrade(ctx, req)
+			if err != nil {
+				return err
+			}
+			if resp.GetLevel() == resp.GetPreviousLevel() {
+				return t.report(resp, "feature level is %d already", resp.GetLevel())
+			}
+			err = t.confirm(c, "Raise the feature level from %d to %d? There is no way back.",
+				resp.GetPreviousLevel(), resp.GetLevel())
+			if err != nil {
+				return err
+			}
+			if !t.dryRun {
+				ctx, cancel := t.deadline(c, waitDefault)
+				defer cancel()
+				req.Level, req.ValidateOnly = resp.GetLevel(), false // What was confirmed, and nothing else.
+				if resp, err = client.FinalizeUpgrade(ctx, req); err != nil {
+					return err
+				}
+			}
+			return t.report(resp, "feature level raised from %d to %d", resp.GetPreviousLevel(), resp.GetLevel())
+		},
+	}
+	c.Flags().Uint32Var(&level, "level", 0, "raise it to this level; 0: as far as every node can read")
+	return t.asks(c)
+}
+
 // upgradeForPeople prints versions and levels as a page.
 func (t *tool) upgradeForPeople(st *adminv1.GetStatusResponse, wide bool) error {
 	var p pairs
 	p.add("feature level", fmt.Sprint(st.GetLevel()))
+	if common := st.GetLevelCommon(); common > st.GetLevel() {
+		p.add("finalize", fmt.Sprintf("raises it to %d", common))
+	} else {
+		p.add("finalize", "has nothing to do")
+	}
 	p.add("outlook", st.GetLevelOutlook())
 	if err := p.print(t.out); err != nil {
 		return err

@@ -54,7 +54,8 @@ func (s *clusters) GetStatus(context.Context, *adminv1.GetStatusRequest) (*admin
 		LossesBearable: int32(st.LossesBearable),
 		QuorumMargin:   quorumMargin(st),
 		ClusterClock:   int64(st.Clock),
-		LevelOutlook:   levelOutlook(st),
+		LevelOutlook:   readersOf(st).outlook(st.Level),
+		LevelCommon:    readersOf(st).common,
 		Nodes:          nodesOf(st),
 	}
 	for _, n := range resp.Nodes {
@@ -82,34 +83,6 @@ func quorumMargin(st ClusterStatus) string {
 	default:
 		return "can lose " + strconv.Itoa(n) + " more nodes"
 	}
-}
-
-// levelOutlook says in words whether anything holds the feature level of the cluster back: it is no higher
-// than every member can read.
-func levelOutlook(st ClusterStatus) string {
-	nodes := nodesOf(st)
-	if len(nodes) == 0 {
-		return ""
-	}
-	least, most := nodes[0].GetLevel(), nodes[0].GetLevel()
-	for _, n := range nodes {
-		least, most = min(least, n.GetLevel()), max(most, n.GetLevel())
-	}
-	switch {
-	case least > st.Level:
-		return fmt.Sprintf("nothing holds it back: every node reads level %d, to which the leader raises it",
-			least)
-	case least == most:
-		return fmt.Sprintf("nothing holds it back: no node reads more than level %d", most)
-	}
-	var behind []string
-	for _, n := range nodes {
-		if n.GetLevel() == least {
-			behind = append(behind, n.GetName()+" ("+n.GetVersion()+")")
-		}
-	}
-	return fmt.Sprintf("held back at level %d, of %d, by %s: install the release of the other nodes there, or "+
-		"remove what does not come back", least, most, strings.Join(behind, ", "))
 }
 
 // nodesOf returns the members that were not removed, by name.
@@ -358,13 +331,14 @@ func (s *clusters) AdvanceTime(ctx context.Context, req *adminv1.AdvanceTimeRequ
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := allHeard(s.cluster.Status()); err != nil {
+	err := allHeard(s.cluster.Status(), "would go on renewing by the old time")
+	if err != nil {
 		return nil, err
 	}
 	if req.GetValidateOnly() {
 		return resp, nil
 	}
-	_, err := s.propose(ctx, fmt.Sprintf("cluster time, by %v", by),
+	_, err = s.propose(ctx, fmt.Sprintf("cluster time, by %v", by),
 		storage.AdvanceTime{By: lease.Seconds(by / time.Second), Author: authorOf(ctx)})
 	if err != nil {
 		return nil, err
@@ -372,14 +346,13 @@ func (s *clusters) AdvanceTime(ctx context.Context, req *adminv1.AdvanceTimeRequ
 	return resp, nil
 }
 
-// allHeard refuses to move cluster time while a member is silent: a node that does not hear of it goes on
-// renewing by the old time.
-func allHeard(status ClusterStatus) error {
+// allHeard refuses what every member must hear of while one is silent; otherwise says what that one would do.
+func allHeard(status ClusterStatus, otherwise string) error {
 	for i := range status.Members {
 		m := &status.Members[i]
 		if !m.Node.Removed && !m.Alive {
-			return errState("STATE", m.Node.Name, "node "+m.Node.Name+": not heard from, and would go on renewing by "+
-				"the old time; bring it back or remove it first")
+			return errState("STATE", m.Node.Name, "node "+m.Node.Name+": not heard from, and "+otherwise+
+				"; bring it back or remove it first")
 		}
 	}
 	return nil

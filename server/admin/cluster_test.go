@@ -215,23 +215,59 @@ func TestGetStatus_P16_WhatHoldsTheLevelBack(t *testing.T) {
 		}
 		return st.GetLevelOutlook()
 	}
-	upgrade := func(name string) {
-		for _, m := range c.Status().Members {
-			if m.Node.Name == name {
-				m.Node.Level, m.Node.Version = 2, "2.0.0"
-				c.Apply(storage.PutNode{Node: m.Node})
-			}
-		}
-	}
 	for _, step := range []struct{ upgraded, want string }{
 		{"", "nothing holds it back: no node reads more than level 1"},
 		{"n2", "held back at level 1, of 2, by n1 (1.0.0), n3 (1.0.0): "},
 		{"n1", "held back at level 1, of 2, by n3 (1.0.0): "},
-		{"n3", "nothing holds it back: every node reads level 2, to which"},
+		{"n3", "every node reads level 2; until `dhcpctl cluster upgrade finalize` raises it, "},
 	} {
-		upgrade(step.upgraded)
+		c.Upgrade(step.upgraded)
 		if got := outlook(); !strings.HasPrefix(got, step.want) {
 			t.Errorf("after %q: %q, want %q…", step.upgraded, got, step.want)
 		}
 	}
+}
+
+// TestFinalizeUpgrade_P16: the level rises by hand, and only when every member has said that it reads it.
+func TestFinalizeUpgrade_P16(t *testing.T) {
+	cluster := sample(t)
+	client := adminv1.NewClusterServiceClient(serve(t, cluster))
+	level := func() uint32 {
+		t.Helper()
+		st, err := client.GetStatus(deadline(t), &adminv1.GetStatusRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.GetLevel()
+	}
+	refused := func(req *adminv1.FinalizeUpgradeRequest, why string) {
+		t.Helper()
+		_, err := client.FinalizeUpgrade(deadline(t), req)
+		if s := wantCode(t, err, codes.FailedPrecondition); !strings.Contains(s.Message(), why) {
+			t.Errorf("%v: got %q, want %q", req, s.Message(), why)
+		}
+	}
+	refused(&adminv1.FinalizeUpgradeRequest{}, "nothing to finalize")
+	for _, name := range []string{"n1", "n2"} {
+		cluster.Upgrade(name)
+		refused(&adminv1.FinalizeUpgradeRequest{}, "n3 (1.0.0)")
+		refused(&adminv1.FinalizeUpgradeRequest{Level: 2}, "n3 (1.0.0)")
+	}
+	cluster.Upgrade("n3")
+	if _, err := client.FinalizeUpgrade(deadline(t), &adminv1.FinalizeUpgradeRequest{ValidateOnly: true}); err != nil {
+		t.Error(err)
+	}
+	if got := level(); got != 1 {
+		t.Fatalf("level %d before anybody has raised it, want 1", got)
+	}
+	for _, want := range []uint32{1, 2} { // Twice is once.
+		resp, err := client.FinalizeUpgrade(deadline(t), &adminv1.FinalizeUpgradeRequest{Level: 2})
+		if err != nil || resp.GetPreviousLevel() != want || resp.GetLevel() != 2 || level() != 2 {
+			t.Errorf("got %v, %v, level %d; want 2 in force", resp, err, level())
+		}
+	}
+	refused(&adminv1.FinalizeUpgradeRequest{Level: 1}, "does not go down")
+	cluster.Lose(storage.ErrNoLeader)
+	_, err := client.FinalizeUpgrade(deadline(t), &adminv1.FinalizeUpgradeRequest{})
+	wantCode(t, err, codes.Unavailable)
 }

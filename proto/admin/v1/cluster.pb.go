@@ -307,7 +307,9 @@ type GetStatusResponse struct {
 	// cluster_clock is cluster time in seconds; it is no wall time.
 	ClusterClock int64 `protobuf:"varint,17,opt,name=cluster_clock,json=clusterClock,proto3" json:"cluster_clock,omitempty"`
 	// level_outlook says in words whether anything holds the feature level back.
-	LevelOutlook  string `protobuf:"bytes,18,opt,name=level_outlook,json=levelOutlook,proto3" json:"level_outlook,omitempty"`
+	LevelOutlook string `protobuf:"bytes,18,opt,name=level_outlook,json=levelOutlook,proto3" json:"level_outlook,omitempty"`
+	// level_common is the highest feature level that every member reads; FinalizeUpgrade raises level to it.
+	LevelCommon   uint32 `protobuf:"varint,19,opt,name=level_common,json=levelCommon,proto3" json:"level_common,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -466,6 +468,13 @@ func (x *GetStatusResponse) GetLevelOutlook() string {
 		return x.LevelOutlook
 	}
 	return ""
+}
+
+func (x *GetStatusResponse) GetLevelCommon() uint32 {
+	if x != nil {
+		return x.LevelCommon
+	}
+	return 0
 }
 
 type ListNodesRequest struct {
@@ -1262,6 +1271,112 @@ func (x *AdvanceTimeResponse) GetExpiredLeases() uint64 {
 	return 0
 }
 
+type FinalizeUpgradeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// level is where the feature level is to be; 0 means as high as every member reads. To ask for the level
+	// that is in force already is no error, so a script can ask again.
+	Level         uint32 `protobuf:"varint,1,opt,name=level,proto3" json:"level,omitempty"`
+	ValidateOnly  bool   `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinalizeUpgradeRequest) Reset() {
+	*x = FinalizeUpgradeRequest{}
+	mi := &file_admin_v1_cluster_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinalizeUpgradeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinalizeUpgradeRequest) ProtoMessage() {}
+
+func (x *FinalizeUpgradeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_cluster_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinalizeUpgradeRequest.ProtoReflect.Descriptor instead.
+func (*FinalizeUpgradeRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *FinalizeUpgradeRequest) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *FinalizeUpgradeRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+type FinalizeUpgradeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PreviousLevel uint32                 `protobuf:"varint,1,opt,name=previous_level,json=previousLevel,proto3" json:"previous_level,omitempty"`
+	Level         uint32                 `protobuf:"varint,2,opt,name=level,proto3" json:"level,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinalizeUpgradeResponse) Reset() {
+	*x = FinalizeUpgradeResponse{}
+	mi := &file_admin_v1_cluster_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinalizeUpgradeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinalizeUpgradeResponse) ProtoMessage() {}
+
+func (x *FinalizeUpgradeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_cluster_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinalizeUpgradeResponse.ProtoReflect.Descriptor instead.
+func (*FinalizeUpgradeResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *FinalizeUpgradeResponse) GetPreviousLevel() uint32 {
+	if x != nil {
+		return x.PreviousLevel
+	}
+	return 0
+}
+
+func (x *FinalizeUpgradeResponse) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
 var File_admin_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_admin_v1_cluster_proto_rawDesc = "" +
@@ -1284,7 +1399,7 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"\radmin_address\x18\r \x01(\tR\fadminAddress\x12\x1c\n" +
 	"\taddresses\x18\x0e \x03(\tR\taddresses\x12\x12\n" +
 	"\x04self\x18\x0f \x01(\bR\x04self\"\x12\n" +
-	"\x10GetStatusRequest\"\xd3\x04\n" +
+	"\x10GetStatusRequest\"\xf6\x04\n" +
 	"\x11GetStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x17\n" +
@@ -1307,7 +1422,8 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"\rquorum_margin\x18\x0f \x01(\tR\fquorumMargin\x12+\n" +
 	"\x05nodes\x18\x10 \x03(\v2\x15.port67.admin.v1.NodeR\x05nodes\x12#\n" +
 	"\rcluster_clock\x18\x11 \x01(\x03R\fclusterClock\x12#\n" +
-	"\rlevel_outlook\x18\x12 \x01(\tR\flevelOutlook\"N\n" +
+	"\rlevel_outlook\x18\x12 \x01(\tR\flevelOutlook\x12!\n" +
+	"\flevel_common\x18\x13 \x01(\rR\vlevelCommon\"N\n" +
 	"\x10ListNodesRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -1351,12 +1467,18 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"\x02by\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x02by\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"<\n" +
 	"\x13AdvanceTimeResponse\x12%\n" +
-	"\x0eexpired_leases\x18\x01 \x01(\x04R\rexpiredLeases*j\n" +
+	"\x0eexpired_leases\x18\x01 \x01(\x04R\rexpiredLeases\"S\n" +
+	"\x16FinalizeUpgradeRequest\x12\x14\n" +
+	"\x05level\x18\x01 \x01(\rR\x05level\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"V\n" +
+	"\x17FinalizeUpgradeResponse\x12%\n" +
+	"\x0eprevious_level\x18\x01 \x01(\rR\rpreviousLevel\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\rR\x05level*j\n" +
 	"\bNodeRole\x12\x19\n" +
 	"\x15NODE_ROLE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10NODE_ROLE_LEADER\x10\x01\x12\x16\n" +
 	"\x12NODE_ROLE_FOLLOWER\x10\x02\x12\x15\n" +
-	"\x11NODE_ROLE_LEARNER\x10\x032\xae\x06\n" +
+	"\x11NODE_ROLE_LEARNER\x10\x032\x94\a\n" +
 	"\x0eClusterService\x12R\n" +
 	"\tGetStatus\x12!.port67.admin.v1.GetStatusRequest\x1a\".port67.admin.v1.GetStatusResponse\x12R\n" +
 	"\tListNodes\x12!.port67.admin.v1.ListNodesRequest\x1a\".port67.admin.v1.ListNodesResponse\x12L\n" +
@@ -1367,7 +1489,8 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"RemoveNode\x12\".port67.admin.v1.RemoveNodeRequest\x1a#.port67.admin.v1.RemoveNodeResponse\x12m\n" +
 	"\x12TransferLeadership\x12*.port67.admin.v1.TransferLeadershipRequest\x1a+.port67.admin.v1.TransferLeadershipResponse\x12X\n" +
 	"\vCreateToken\x12#.port67.admin.v1.CreateTokenRequest\x1a$.port67.admin.v1.CreateTokenResponse\x12X\n" +
-	"\vAdvanceTime\x12#.port67.admin.v1.AdvanceTimeRequest\x1a$.port67.admin.v1.AdvanceTimeResponseB\x1fZ\x1dport67/proto/admin/v1;adminv1b\x06proto3"
+	"\vAdvanceTime\x12#.port67.admin.v1.AdvanceTimeRequest\x1a$.port67.admin.v1.AdvanceTimeResponse\x12d\n" +
+	"\x0fFinalizeUpgrade\x12'.port67.admin.v1.FinalizeUpgradeRequest\x1a(.port67.admin.v1.FinalizeUpgradeResponseB\x1fZ\x1dport67/proto/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_admin_v1_cluster_proto_rawDescOnce sync.Once
@@ -1382,7 +1505,7 @@ func file_admin_v1_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_admin_v1_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_admin_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_admin_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_admin_v1_cluster_proto_goTypes = []any{
 	(NodeRole)(0),                      // 0: port67.admin.v1.NodeRole
 	(*Node)(nil),                       // 1: port67.admin.v1.Node
@@ -1404,12 +1527,14 @@ var file_admin_v1_cluster_proto_goTypes = []any{
 	(*CreateTokenResponse)(nil),        // 17: port67.admin.v1.CreateTokenResponse
 	(*AdvanceTimeRequest)(nil),         // 18: port67.admin.v1.AdvanceTimeRequest
 	(*AdvanceTimeResponse)(nil),        // 19: port67.admin.v1.AdvanceTimeResponse
-	(*durationpb.Duration)(nil),        // 20: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 21: google.protobuf.Timestamp
+	(*FinalizeUpgradeRequest)(nil),     // 20: port67.admin.v1.FinalizeUpgradeRequest
+	(*FinalizeUpgradeResponse)(nil),    // 21: port67.admin.v1.FinalizeUpgradeResponse
+	(*durationpb.Duration)(nil),        // 22: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
 }
 var file_admin_v1_cluster_proto_depIdxs = []int32{
 	0,  // 0: port67.admin.v1.Node.role:type_name -> port67.admin.v1.NodeRole
-	20, // 1: port67.admin.v1.Node.last_seen:type_name -> google.protobuf.Duration
+	22, // 1: port67.admin.v1.Node.last_seen:type_name -> google.protobuf.Duration
 	1,  // 2: port67.admin.v1.GetStatusResponse.nodes:type_name -> port67.admin.v1.Node
 	1,  // 3: port67.admin.v1.ListNodesResponse.nodes:type_name -> port67.admin.v1.Node
 	1,  // 4: port67.admin.v1.GetNodeResponse.node:type_name -> port67.admin.v1.Node
@@ -1417,9 +1542,9 @@ var file_admin_v1_cluster_proto_depIdxs = []int32{
 	1,  // 6: port67.admin.v1.UndrainNodeResponse.node:type_name -> port67.admin.v1.Node
 	1,  // 7: port67.admin.v1.RemoveNodeResponse.node:type_name -> port67.admin.v1.Node
 	1,  // 8: port67.admin.v1.TransferLeadershipResponse.leader:type_name -> port67.admin.v1.Node
-	20, // 9: port67.admin.v1.CreateTokenRequest.valid_for:type_name -> google.protobuf.Duration
-	21, // 10: port67.admin.v1.CreateTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	20, // 11: port67.admin.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
+	22, // 9: port67.admin.v1.CreateTokenRequest.valid_for:type_name -> google.protobuf.Duration
+	23, // 10: port67.admin.v1.CreateTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	22, // 11: port67.admin.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
 	2,  // 12: port67.admin.v1.ClusterService.GetStatus:input_type -> port67.admin.v1.GetStatusRequest
 	4,  // 13: port67.admin.v1.ClusterService.ListNodes:input_type -> port67.admin.v1.ListNodesRequest
 	6,  // 14: port67.admin.v1.ClusterService.GetNode:input_type -> port67.admin.v1.GetNodeRequest
@@ -1429,17 +1554,19 @@ var file_admin_v1_cluster_proto_depIdxs = []int32{
 	14, // 18: port67.admin.v1.ClusterService.TransferLeadership:input_type -> port67.admin.v1.TransferLeadershipRequest
 	16, // 19: port67.admin.v1.ClusterService.CreateToken:input_type -> port67.admin.v1.CreateTokenRequest
 	18, // 20: port67.admin.v1.ClusterService.AdvanceTime:input_type -> port67.admin.v1.AdvanceTimeRequest
-	3,  // 21: port67.admin.v1.ClusterService.GetStatus:output_type -> port67.admin.v1.GetStatusResponse
-	5,  // 22: port67.admin.v1.ClusterService.ListNodes:output_type -> port67.admin.v1.ListNodesResponse
-	7,  // 23: port67.admin.v1.ClusterService.GetNode:output_type -> port67.admin.v1.GetNodeResponse
-	9,  // 24: port67.admin.v1.ClusterService.DrainNode:output_type -> port67.admin.v1.DrainNodeResponse
-	11, // 25: port67.admin.v1.ClusterService.UndrainNode:output_type -> port67.admin.v1.UndrainNodeResponse
-	13, // 26: port67.admin.v1.ClusterService.RemoveNode:output_type -> port67.admin.v1.RemoveNodeResponse
-	15, // 27: port67.admin.v1.ClusterService.TransferLeadership:output_type -> port67.admin.v1.TransferLeadershipResponse
-	17, // 28: port67.admin.v1.ClusterService.CreateToken:output_type -> port67.admin.v1.CreateTokenResponse
-	19, // 29: port67.admin.v1.ClusterService.AdvanceTime:output_type -> port67.admin.v1.AdvanceTimeResponse
-	21, // [21:30] is the sub-list for method output_type
-	12, // [12:21] is the sub-list for method input_type
+	20, // 21: port67.admin.v1.ClusterService.FinalizeUpgrade:input_type -> port67.admin.v1.FinalizeUpgradeRequest
+	3,  // 22: port67.admin.v1.ClusterService.GetStatus:output_type -> port67.admin.v1.GetStatusResponse
+	5,  // 23: port67.admin.v1.ClusterService.ListNodes:output_type -> port67.admin.v1.ListNodesResponse
+	7,  // 24: port67.admin.v1.ClusterService.GetNode:output_type -> port67.admin.v1.GetNodeResponse
+	9,  // 25: port67.admin.v1.ClusterService.DrainNode:output_type -> port67.admin.v1.DrainNodeResponse
+	11, // 26: port67.admin.v1.ClusterService.UndrainNode:output_type -> port67.admin.v1.UndrainNodeResponse
+	13, // 27: port67.admin.v1.ClusterService.RemoveNode:output_type -> port67.admin.v1.RemoveNodeResponse
+	15, // 28: port67.admin.v1.ClusterService.TransferLeadership:output_type -> port67.admin.v1.TransferLeadershipResponse
+	17, // 29: port67.admin.v1.ClusterService.CreateToken:output_type -> port67.admin.v1.CreateTokenResponse
+	19, // 30: port67.admin.v1.ClusterService.AdvanceTime:output_type -> port67.admin.v1.AdvanceTimeResponse
+	21, // 31: port67.admin.v1.ClusterService.FinalizeUpgrade:output_type -> port67.admin.v1.FinalizeUpgradeResponse
+	22, // [22:32] is the sub-list for method output_type
+	12, // [12:22] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
 	12, // [12:12] is the sub-list for extension extendee
 	0,  // [0:12] is the sub-list for field type_name
@@ -1456,7 +1583,7 @@ func file_admin_v1_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_v1_cluster_proto_rawDesc), len(file_admin_v1_cluster_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	ClusterService_TransferLeadership_FullMethodName = "/port67.admin.v1.ClusterService/TransferLeadership"
 	ClusterService_CreateToken_FullMethodName        = "/port67.admin.v1.ClusterService/CreateToken"
 	ClusterService_AdvanceTime_FullMethodName        = "/port67.admin.v1.ClusterService/AdvanceTime"
+	ClusterService_FinalizeUpgrade_FullMethodName    = "/port67.admin.v1.ClusterService/FinalizeUpgrade"
 )
 
 // ClusterServiceClient is the client API for ClusterService service.
@@ -53,6 +54,9 @@ type ClusterServiceClient interface {
 	// AdvanceTime moves cluster time forward, for good: bookings end that much earlier. Only after an outage in
 	// which all clients were off for so long.
 	AdvanceTime(ctx context.Context, in *AdvanceTimeRequest, opts ...grpc.CallOption) (*AdvanceTimeResponse, error)
+	// FinalizeUpgrade raises the feature level, for good: from then on no release that reads less can take part.
+	// It is refused while a member reads less, and if there is nothing to raise it to.
+	FinalizeUpgrade(ctx context.Context, in *FinalizeUpgradeRequest, opts ...grpc.CallOption) (*FinalizeUpgradeResponse, error)
 }
 
 type clusterServiceClient struct {
@@ -153,6 +157,16 @@ func (c *clusterServiceClient) AdvanceTime(ctx context.Context, in *AdvanceTimeR
 	return out, nil
 }
 
+func (c *clusterServiceClient) FinalizeUpgrade(ctx context.Context, in *FinalizeUpgradeRequest, opts ...grpc.CallOption) (*FinalizeUpgradeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FinalizeUpgradeResponse)
+	err := c.cc.Invoke(ctx, ClusterService_FinalizeUpgrade_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ClusterServiceServer is the server API for ClusterService service.
 // All implementations must embed UnimplementedClusterServiceServer
 // for forward compatibility.
@@ -176,6 +190,9 @@ type ClusterServiceServer interface {
 	// AdvanceTime moves cluster time forward, for good: bookings end that much earlier. Only after an outage in
 	// which all clients were off for so long.
 	AdvanceTime(context.Context, *AdvanceTimeRequest) (*AdvanceTimeResponse, error)
+	// FinalizeUpgrade raises the feature level, for good: from then on no release that reads less can take part.
+	// It is refused while a member reads less, and if there is nothing to raise it to.
+	FinalizeUpgrade(context.Context, *FinalizeUpgradeRequest) (*FinalizeUpgradeResponse, error)
 	mustEmbedUnimplementedClusterServiceServer()
 }
 
@@ -212,6 +229,9 @@ func (UnimplementedClusterServiceServer) CreateToken(context.Context, *CreateTok
 }
 func (UnimplementedClusterServiceServer) AdvanceTime(context.Context, *AdvanceTimeRequest) (*AdvanceTimeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AdvanceTime not implemented")
+}
+func (UnimplementedClusterServiceServer) FinalizeUpgrade(context.Context, *FinalizeUpgradeRequest) (*FinalizeUpgradeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FinalizeUpgrade not implemented")
 }
 func (UnimplementedClusterServiceServer) mustEmbedUnimplementedClusterServiceServer() {}
 func (UnimplementedClusterServiceServer) testEmbeddedByValue()                        {}
@@ -396,6 +416,24 @@ func _ClusterService_AdvanceTime_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ClusterService_FinalizeUpgrade_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FinalizeUpgradeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClusterServiceServer).FinalizeUpgrade(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClusterService_FinalizeUpgrade_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClusterServiceServer).FinalizeUpgrade(ctx, req.(*FinalizeUpgradeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ClusterService_ServiceDesc is the grpc.ServiceDesc for ClusterService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -438,6 +476,10 @@ var ClusterService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AdvanceTime",
 			Handler:    _ClusterService_AdvanceTime_Handler,
+		},
+		{
+			MethodName: "FinalizeUpgrade",
+			Handler:    _ClusterService_FinalizeUpgrade_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -70,6 +70,24 @@ func (c *Cluster) Apply(commands ...storage.Command) []storage.Result {
 	return c.state.Apply(c.index, storage.Entry{At: c.now, Commands: commands})
 }
 
+// Upgrade has the node of this name say that it runs the next release, which reads one feature level more. It
+// returns false if there is no such node.
+func (c *Cluster) Upgrade(name string) bool {
+	var found *storage.Node
+	c.Read(func(v storage.View) {
+		for _, n := range v.Nodes() {
+			if n.Name == name && !n.Removed {
+				found = &n
+			}
+		}
+	})
+	if found == nil {
+		return false
+	}
+	found.Level, found.Version = found.Level+1, "2.0.0"
+	return c.Apply(storage.PutNode{Node: *found})[0].Refusal == storage.Granted
+}
+
 // Configure puts a configuration into force as its author wrote it.
 func (c *Cluster) Configure(conf *config.Config, source string) storage.Result {
 	var revision uint64
@@ -163,7 +181,8 @@ func (c *Cluster) Status() admin.ClusterStatus {
 	v := storage.ViewOf(c.state)
 	st := admin.ClusterStatus{
 		ClusterID: ClusterID, Self: Self, Leader: c.leader, Term: 7, CommitIndex: c.index, AppliedIndex: v.Index(),
-		Digest: [32]byte{0xd1, 0x9e, 0x57}, Clock: v.Clock(), Level: 1, BucketEpoch: 4, Revision: v.Revision(),
+		Digest: [32]byte{0xd1, 0x9e, 0x57}, Clock: v.Clock(), Level: v.Level(), BucketEpoch: 4,
+		Revision: v.Revision(),
 	}
 	for _, n := range v.Nodes() {
 		if n.Removed {
