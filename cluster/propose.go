@@ -113,7 +113,7 @@ func idempotent(c storage.Command) bool {
 	switch c.(type) {
 	case storage.Offer, storage.Bind, storage.Extend, storage.Release, storage.Decline, storage.Tick,
 		storage.PutNode, storage.RemoveNode, storage.DrainNode, storage.SetLevel, storage.AddToken,
-		storage.UseToken:
+		storage.UseToken, storage.ReplaceNode:
 		return true
 	}
 	return false

@@ -67,8 +67,8 @@ func (r *replica) Apply(l *raft.Log) any {
 // concernsMembers says whether c may change who belongs to the cluster, or who does what in it.
 func concernsMembers(c storage.Command) bool {
 	switch c.(type) {
-	case storage.Found, storage.PutNode, storage.RemoveNode, storage.UseToken, storage.DrainNode,
-		storage.SetBuckets:
+	case storage.Found, storage.PutNode, storage.RemoveNode, storage.ReplaceNode, storage.UseToken,
+		storage.DrainNode, storage.SetBuckets:
 		return true
 	}
 	return false

@@ -94,6 +94,8 @@ func (s *State) dispatchCluster(c Command) Result {
 		return s.putNode(c.Node)
 	case RemoveNode:
 		return s.removeNode(c.ID)
+	case ReplaceNode:
+		return s.replaceNode(c)
 	case DrainNode:
 		return s.drainNode(c)
 	case AddToken:

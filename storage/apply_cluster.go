@@ -18,7 +18,8 @@ const Level uint32 = 1
 func MinLevel(c Command) uint32 {
 	switch c.(type) {
 	case Offer, Bind, Extend, Release, Decline, Tick, SetConfig, DeleteLease, ReleaseLease, ClearDeclined,
-		AdvanceTime, SetBuckets, Found, PutNode, RemoveNode, DrainNode, AddToken, UseToken, SetLevel, Checkpoint:
+		AdvanceTime, SetBuckets, Found, PutNode, RemoveNode, ReplaceNode, DrainNode, AddToken, UseToken,
+		SetLevel, Checkpoint:
 		return 1
 	}
 	return ^uint32(0)
@@ -40,7 +41,8 @@ func (s *State) found(c Found) Result {
 	return s.putNode(c.Node)
 }
 
-// putNode adds a member or changes what is known of it. Whether it is drained only DrainNode changes.
+// putNode adds a member or changes what is known of it. Whether it is drained only DrainNode changes, and
+// whom it has replaced nothing.
 func (s *State) putNode(n Node) Result {
 	i, known := s.findNode(n.ID)
 	switch {
@@ -53,8 +55,9 @@ func (s *State) putNode(n Node) Result {
 			n.Level, s.level))
 	}
 	n.Addresses = slices.Clone(n.Addresses)
+	n.Was, n.Replaced = "", 0
 	if known {
-		n.Drained = s.nodes[i].Drained
+		n.Drained, n.Was, n.Replaced = s.nodes[i].Drained, s.nodes[i].Was, s.nodes[i].Replaced
 		s.retireNode(&s.nodes[i], &n)
 		s.nodes[i] = n
 	} else {
@@ -81,6 +84,43 @@ func (s *State) removeNode(id NodeID) Result {
 		return refuse(Internal, "the last member cannot be removed")
 	}
 	s.nodes[i].Removed, s.nodes[i].Drained = true, false
+	s.noteNodes()
+	return Result{}
+}
+
+// ReplaceWait is how long the node of a name is not replaced again: what makes it lose its state twice is not
+// mended by a third.
+const ReplaceWait lease.Seconds = 3600
+
+// replaceNode ends a membership and begins another for the same host. To replace it twice by the same is to
+// replace it once.
+func (s *State) replaceNode(c ReplaceNode) Result {
+	old, known := s.findNode(c.Old)
+	if !known {
+		return refuse(NoSuchNode, "no member has the ID "+string(c.Old))
+	}
+	if i, ok := s.findNode(c.Node.ID); ok {
+		if s.nodes[i].Was == c.Old && !s.nodes[i].Removed {
+			return Result{}
+		}
+		return refuse(Internal, "the ID of a new membership is that of an old one")
+	}
+	if s.nodes[old].Removed {
+		return refuse(NoSuchNode, "the node was removed; it joins again with a token")
+	}
+	for _, n := range s.nodes {
+		if n.Name == c.Node.Name && n.Was != "" && s.clock < n.Replaced.Add(ReplaceWait) {
+			return refuse(TooSoon, fmt.Sprintf("node %s was replaced %d s ago, and is not replaced again within "+
+				"%d s", n.Name, s.clock-n.Replaced, ReplaceWait))
+		}
+	}
+	if r := s.putNode(c.Node); r.Refusal != Granted {
+		return r
+	}
+	i, _ := s.findNode(c.Node.ID)
+	s.nodes[i].Drained, s.nodes[i].Was, s.nodes[i].Replaced = false, c.Old, s.clock
+	old, _ = s.findNode(c.Old)
+	s.nodes[old].Removed, s.nodes[old].Drained = true, false
 	s.noteNodes()
 	return Result{}
 }

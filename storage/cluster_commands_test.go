@@ -109,6 +109,36 @@ func TestTokens(t *testing.T) {
 	w.want(BadToken, UseToken{[32]byte{1}, node(nodeB)})
 }
 
+// TestReplaceNode: a host that has lost its state goes on under another ID, and not twice within an hour.
+func TestReplaceNode(t *testing.T) {
+	const nodeC, nodeD = NodeID("node-c"), NodeID("node-d")
+	b := func(id NodeID) Node { return node(id, func(n *Node) { n.Name = "b" }) }
+	w := newWorld(t, nil)
+	w.want(NoSuchNode, ReplaceNode{nodeB, b(nodeC)})
+	w.must(PutNode{b(nodeB)})
+	w.must(DrainNode{nodeB, true})
+	w.want(Internal, ReplaceNode{nodeB, b(nodeA)})
+	w.want(Internal, ReplaceNode{nodeB, b("")})
+	w.want(WrongLevel, ReplaceNode{nodeB, Node{ID: nodeC, Name: "b"}})
+	w.must(ReplaceNode{nodeB, b(nodeC)})
+	w.must(ReplaceNode{nodeB, b(nodeC)}) // The answer was lost.
+	w.want(NoSuchNode, ReplaceNode{nodeB, b(nodeD)})
+	old, _ := w.view().Node(nodeB)
+	now, _ := w.view().Node(nodeC)
+	if !old.Removed || now.Removed || now.Drained || now.Was != nodeB || now.Replaced == 0 {
+		t.Errorf("replaced %+v by %+v", old, now)
+	}
+	w.want(NoSuchNode, PutNode{b(nodeB)})
+	w.must(PutNode{node(nodeC, func(n *Node) { n.Name, n.Version = "b", "2" })})
+	w.want(TooSoon, ReplaceNode{nodeC, b(nodeD)})
+	w.after(3500, Tick{})
+	w.want(TooSoon, ReplaceNode{nodeC, b(nodeD)})
+	w.after(100, Tick{})
+	w.must(ReplaceNode{nodeC, b(nodeD)})
+	w.must(PutNode{node("node-e")})
+	w.must(ReplaceNode{"node-e", node("node-f", func(n *Node) { n.Name = "e" })}) // Another name has its own hour.
+}
+
 // TestSetLevel_P16: no entry kind before every member can read it.
 func TestSetLevel_P16(t *testing.T) {
 	w := newWorld(t, nil)
@@ -136,7 +166,7 @@ func everyKind() []Command {
 	return []Command{
 		Offer{}, Bind{}, Extend{}, Release{}, Decline{}, Tick{}, SetConfig{}, DeleteLease{}, ReleaseLease{},
 		ClearDeclined{}, AdvanceTime{}, SetBuckets{}, Found{}, PutNode{}, RemoveNode{}, DrainNode{}, AddToken{},
-		UseToken{}, SetLevel{}, Checkpoint{},
+		UseToken{}, SetLevel{}, Checkpoint{}, ReplaceNode{},
 	}
 }
 

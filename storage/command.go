@@ -153,6 +153,13 @@ type (
 	// RemoveNode ends a membership. The ID never comes back.
 	RemoveNode struct{ ID NodeID }
 
+	// ReplaceNode ends the membership Old and begins another for the same host, whose record is Node: the host
+	// has lost what made it Old. It is refused if that happened to the node's name less than ReplaceWait ago.
+	ReplaceNode struct {
+		Old  NodeID
+		Node Node
+	}
+
 	// DrainNode says whether a node is to be left without clients.
 	DrainNode struct {
 		ID      NodeID
@@ -196,6 +203,7 @@ func (SetBuckets) command()    {}
 func (Found) command()         {}
 func (PutNode) command()       {}
 func (RemoveNode) command()    {}
+func (ReplaceNode) command()   {}
 func (DrainNode) command()     {}
 func (AddToken) command()      {}
 func (UseToken) command()      {}
@@ -217,4 +225,8 @@ type Node struct {
 	Version string
 	Drained bool
 	Removed bool // kept for ever, so that its certificate stays refused and its identifiers stay ours
+	// Was is the membership that this one has replaced, and Replaced when; empty and 0 for all others. Only
+	// ReplaceNode sets them.
+	Was      NodeID
+	Replaced lease.Instant
 }

@@ -56,6 +56,8 @@ func writeNodes(s *State, b []byte) []byte {
 		b = appendText(b, n.Version)
 		b = appendBool(b, n.Drained)
 		b = appendBool(b, n.Removed)
+		b = appendText(b, n.Was)
+		b = binary.AppendVarint(b, int64(n.Replaced))
 	}
 	return b
 }
@@ -68,6 +70,7 @@ func parseNodes(s *State, p *parser) {
 		}
 		n.Level, n.Version = p.uint32(), p.text()
 		n.Drained, n.Removed = p.bool(), p.bool()
+		n.Was, n.Replaced = NodeID(p.text()), lease.Instant(p.varint())
 		s.nodes = append(s.nodes, n)
 	}
 	s.noteNodes()

@@ -153,6 +153,9 @@ func (d *decoder) clusterCommand(m *raftlogv1.Command) storage.Command {
 	case *raftlogv1.Command_RemoveNode:
 		d.check("RemoveNode", k.RemoveNode)
 		return storage.RemoveNode{ID: storage.NodeID(k.RemoveNode.Id)}
+	case *raftlogv1.Command_ReplaceNode:
+		d.check("ReplaceNode", k.ReplaceNode)
+		return storage.ReplaceNode{Old: storage.NodeID(k.ReplaceNode.Old), Node: d.node(k.ReplaceNode.Node)}
 	case *raftlogv1.Command_DrainNode:
 		d.check("DrainNode", k.DrainNode)
 		return storage.DrainNode{ID: storage.NodeID(k.DrainNode.Id), Drained: k.DrainNode.Drained}
@@ -209,7 +212,7 @@ func (d *decoder) node(m *raftlogv1.Node) storage.Node {
 	n := storage.Node{
 		ID: storage.NodeID(m.Id), Name: string(m.Name), PeerAddr: string(m.PeerAddr),
 		AdminAddr: string(m.AdminAddr), Level: m.Level, Version: string(m.Version),
-		Drained: m.Drained, Removed: m.Removed,
+		Drained: m.Drained, Removed: m.Removed, Was: storage.NodeID(m.Was), Replaced: lease.Instant(m.Replaced),
 	}
 	for _, a := range m.Addresses {
 		n.Addresses = append(n.Addresses, d.addr(a))

@@ -103,6 +103,10 @@ func (e *encoder) clusterCommand(m *raftlogv1.Command, c storage.Command) {
 		m.Kind = &raftlogv1.Command_PutNode{PutNode: &raftlogv1.PutNode{Node: e.node(c.Node)}}
 	case storage.RemoveNode:
 		m.Kind = &raftlogv1.Command_RemoveNode{RemoveNode: &raftlogv1.RemoveNode{Id: []byte(c.ID)}}
+	case storage.ReplaceNode:
+		m.Kind = &raftlogv1.Command_ReplaceNode{ReplaceNode: &raftlogv1.ReplaceNode{
+			Old: []byte(c.Old), Node: e.node(c.Node),
+		}}
 	case storage.DrainNode:
 		m.Kind = &raftlogv1.Command_DrainNode{DrainNode: &raftlogv1.DrainNode{
 			Id: []byte(c.ID), Drained: c.Drained,
@@ -144,6 +148,7 @@ func (e *encoder) node(n storage.Node) *raftlogv1.Node {
 	m := &raftlogv1.Node{
 		Id: []byte(n.ID), Name: []byte(n.Name), PeerAddr: []byte(n.PeerAddr), AdminAddr: []byte(n.AdminAddr),
 		Level: n.Level, Version: []byte(n.Version), Drained: n.Drained, Removed: n.Removed,
+		Was: []byte(n.Was), Replaced: int64(n.Replaced),
 	}
 	for _, a := range n.Addresses {
 		m.Addresses = append(m.Addresses, e.addr(a))

@@ -49,6 +49,8 @@ func story() []storage.Entry {
 	n2 := storage.Node{
 		ID: "0e67c1de-0000-4000-8000-000000000002", Name: "n2", PeerAddr: "10.67.0.3:6701", Level: 1,
 	}
+	n3 := n2
+	n3.ID = "0e67c1de-0000-4000-8000-000000000003"
 	link := "10.67.0.0/16"
 	buckets := storage.SetBuckets{Epoch: 1}
 	for b := range buckets.Owners {
@@ -88,7 +90,8 @@ func story() []storage.Entry {
 		one(t+306, storage.ClearDeclined{Addr: addr("10.67.1.12"), Author: "anna"}),
 		one(t+307, storage.DeleteLease{Addr: addr("10.67.1.10"), Force: true, Author: "anna"}),
 		one(t+308, storage.AdvanceTime{By: 60, Author: "anna"}),
-		one(t+400, storage.DrainNode{ID: n2.ID, Drained: true}, storage.RemoveNode{ID: n2.ID}),
+		one(t+399, storage.ReplaceNode{Old: n2.ID, Node: n3}, storage.ReplaceNode{Old: n3.ID, Node: n2}),
+		one(t+400, storage.DrainNode{ID: n3.ID, Drained: true}, storage.RemoveNode{ID: n3.ID}),
 		one(t+401, storage.Checkpoint{Index: 3, Digest: hash}),
 		one(t+402,
 			storage.ReleaseLease{Addr: addr("10.67.1.11"), Author: "anna", Client: clients[2].Key},

@@ -108,6 +108,7 @@ type Command struct {
 	//	*Command_UseToken
 	//	*Command_SetLevel
 	//	*Command_Checkpoint
+	//	*Command_ReplaceNode
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -330,6 +331,15 @@ func (x *Command) GetCheckpoint() *Checkpoint {
 	return nil
 }
 
+func (x *Command) GetReplaceNode() *ReplaceNode {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_ReplaceNode); ok {
+			return x.ReplaceNode
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -414,6 +424,10 @@ type Command_Checkpoint struct {
 	Checkpoint *Checkpoint `protobuf:"bytes,20,opt,name=checkpoint,proto3,oneof"`
 }
 
+type Command_ReplaceNode struct {
+	ReplaceNode *ReplaceNode `protobuf:"bytes,21,opt,name=replace_node,json=replaceNode,proto3,oneof"`
+}
+
 func (*Command_Offer) isCommand_Kind() {}
 
 func (*Command_Bind) isCommand_Kind() {}
@@ -453,6 +467,8 @@ func (*Command_UseToken) isCommand_Kind() {}
 func (*Command_SetLevel) isCommand_Kind() {}
 
 func (*Command_Checkpoint) isCommand_Kind() {}
+
+func (*Command_ReplaceNode) isCommand_Kind() {}
 
 type Client struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1440,6 +1456,58 @@ func (x *RemoveNode) GetId() []byte {
 	return nil
 }
 
+type ReplaceNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Old           []byte                 `protobuf:"bytes,1,opt,name=old,proto3" json:"old,omitempty"`
+	Node          *Node                  `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplaceNode) Reset() {
+	*x = ReplaceNode{}
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplaceNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplaceNode) ProtoMessage() {}
+
+func (x *ReplaceNode) ProtoReflect() protoreflect.Message {
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplaceNode.ProtoReflect.Descriptor instead.
+func (*ReplaceNode) Descriptor() ([]byte, []int) {
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ReplaceNode) GetOld() []byte {
+	if x != nil {
+		return x.Old
+	}
+	return nil
+}
+
+func (x *ReplaceNode) GetNode() *Node {
+	if x != nil {
+		return x.Node
+	}
+	return nil
+}
+
 type DrainNode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1450,7 +1518,7 @@ type DrainNode struct {
 
 func (x *DrainNode) Reset() {
 	*x = DrainNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1530,7 @@ func (x *DrainNode) String() string {
 func (*DrainNode) ProtoMessage() {}
 
 func (x *DrainNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1543,7 @@ func (x *DrainNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainNode.ProtoReflect.Descriptor instead.
 func (*DrainNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{18}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DrainNode) GetId() []byte {
@@ -1502,7 +1570,7 @@ type AddToken struct {
 
 func (x *AddToken) Reset() {
 	*x = AddToken{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +1582,7 @@ func (x *AddToken) String() string {
 func (*AddToken) ProtoMessage() {}
 
 func (x *AddToken) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +1595,7 @@ func (x *AddToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddToken.ProtoReflect.Descriptor instead.
 func (*AddToken) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{19}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AddToken) GetHash() []byte {
@@ -1554,7 +1622,7 @@ type UseToken struct {
 
 func (x *UseToken) Reset() {
 	*x = UseToken{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1566,7 +1634,7 @@ func (x *UseToken) String() string {
 func (*UseToken) ProtoMessage() {}
 
 func (x *UseToken) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1579,7 +1647,7 @@ func (x *UseToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UseToken.ProtoReflect.Descriptor instead.
 func (*UseToken) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{20}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UseToken) GetHash() []byte {
@@ -1605,7 +1673,7 @@ type SetLevel struct {
 
 func (x *SetLevel) Reset() {
 	*x = SetLevel{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1617,7 +1685,7 @@ func (x *SetLevel) String() string {
 func (*SetLevel) ProtoMessage() {}
 
 func (x *SetLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1630,7 +1698,7 @@ func (x *SetLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLevel.ProtoReflect.Descriptor instead.
 func (*SetLevel) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{21}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SetLevel) GetLevel() uint32 {
@@ -1650,7 +1718,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +1730,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1743,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{22}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Checkpoint) GetIndex() uint64 {
@@ -1703,13 +1771,15 @@ type Node struct {
 	Version       []byte                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
 	Drained       bool                   `protobuf:"varint,8,opt,name=drained,proto3" json:"drained,omitempty"`
 	Removed       bool                   `protobuf:"varint,9,opt,name=removed,proto3" json:"removed,omitempty"`
+	Was           []byte                 `protobuf:"bytes,10,opt,name=was,proto3" json:"was,omitempty"`
+	Replaced      int64                  `protobuf:"varint,11,opt,name=replaced,proto3" json:"replaced,omitempty"` // cluster time in seconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +1791,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +1804,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{23}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Node) GetId() []byte {
@@ -1800,6 +1870,20 @@ func (x *Node) GetRemoved() bool {
 	return false
 }
 
+func (x *Node) GetWas() []byte {
+	if x != nil {
+		return x.Was
+	}
+	return nil
+}
+
+func (x *Node) GetReplaced() int64 {
+	if x != nil {
+		return x.Replaced
+	}
+	return 0
+}
+
 // Result is what came of a command. It travels from the leader to the node that forwarded the command, and
 // stands in no log.
 type Result struct {
@@ -1817,7 +1901,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +1913,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +1926,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{24}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Result) GetRefusal() uint32 {
@@ -1915,7 +1999,7 @@ type Lease struct {
 
 func (x *Lease) Reset() {
 	*x = Lease{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2011,7 @@ func (x *Lease) String() string {
 func (*Lease) ProtoMessage() {}
 
 func (x *Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2024,7 @@ func (x *Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lease.ProtoReflect.Descriptor instead.
 func (*Lease) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{25}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Lease) GetAddr() []byte {
@@ -2041,7 +2125,8 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x18raftlog/v1/raftlog.proto\x12\x11port67.raftlog.v1\"O\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x03R\x02at\x126\n" +
-	"\bcommands\x18\x02 \x03(\v2\x1a.port67.raftlog.v1.CommandR\bcommands\"\xc5\t\n" +
+	"\bcommands\x18\x02 \x03(\v2\x1a.port67.raftlog.v1.CommandR\bcommands\"\x8a\n" +
+	"\n" +
 	"\aCommand\x120\n" +
 	"\x05offer\x18\x01 \x01(\v2\x18.port67.raftlog.v1.OfferH\x00R\x05offer\x12-\n" +
 	"\x04bind\x18\x02 \x01(\v2\x17.port67.raftlog.v1.BindH\x00R\x04bind\x123\n" +
@@ -2069,7 +2154,8 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\tset_level\x18\x13 \x01(\v2\x1b.port67.raftlog.v1.SetLevelH\x00R\bsetLevel\x12?\n" +
 	"\n" +
 	"checkpoint\x18\x14 \x01(\v2\x1d.port67.raftlog.v1.CheckpointH\x00R\n" +
-	"checkpointB\x06\n" +
+	"checkpoint\x12C\n" +
+	"\freplace_node\x18\x15 \x01(\v2\x1e.port67.raftlog.v1.ReplaceNodeH\x00R\vreplaceNodeB\x06\n" +
 	"\x04kind\"\x9d\x01\n" +
 	"\x06Client\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
@@ -2145,7 +2231,10 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\v2\x17.port67.raftlog.v1.NodeR\x04node\"\x1c\n" +
 	"\n" +
 	"RemoveNode\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\fR\x02id\"5\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\"L\n" +
+	"\vReplaceNode\x12\x10\n" +
+	"\x03old\x18\x01 \x01(\fR\x03old\x12+\n" +
+	"\x04node\x18\x02 \x01(\v2\x17.port67.raftlog.v1.NodeR\x04node\"5\n" +
 	"\tDrainNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\adrained\x18\x02 \x01(\bR\adrained\"8\n" +
@@ -2160,7 +2249,7 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\n" +
 	"Checkpoint\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x16\n" +
-	"\x06digest\x18\x02 \x01(\fR\x06digest\"\xe8\x01\n" +
+	"\x06digest\x18\x02 \x01(\fR\x06digest\"\x96\x02\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\fR\x04name\x12\x1b\n" +
@@ -2171,7 +2260,10 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x05level\x18\x06 \x01(\rR\x05level\x12\x18\n" +
 	"\aversion\x18\a \x01(\fR\aversion\x12\x18\n" +
 	"\adrained\x18\b \x01(\bR\adrained\x12\x18\n" +
-	"\aremoved\x18\t \x01(\bR\aremoved\"\xd6\x01\n" +
+	"\aremoved\x18\t \x01(\bR\aremoved\x12\x10\n" +
+	"\x03was\x18\n" +
+	" \x01(\fR\x03was\x12\x1a\n" +
+	"\breplaced\x18\v \x01(\x03R\breplaced\"\xd6\x01\n" +
 	"\x06Result\x12\x18\n" +
 	"\arefusal\x18\x01 \x01(\rR\arefusal\x12.\n" +
 	"\x05lease\x18\x02 \x01(\v2\x18.port67.raftlog.v1.LeaseR\x05lease\x12\x12\n" +
@@ -2209,7 +2301,7 @@ func file_raftlog_v1_raftlog_proto_rawDescGZIP() []byte {
 	return file_raftlog_v1_raftlog_proto_rawDescData
 }
 
-var file_raftlog_v1_raftlog_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_raftlog_v1_raftlog_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_raftlog_v1_raftlog_proto_goTypes = []any{
 	(*Entry)(nil),         // 0: port67.raftlog.v1.Entry
 	(*Command)(nil),       // 1: port67.raftlog.v1.Command
@@ -2229,14 +2321,15 @@ var file_raftlog_v1_raftlog_proto_goTypes = []any{
 	(*Found)(nil),         // 15: port67.raftlog.v1.Found
 	(*PutNode)(nil),       // 16: port67.raftlog.v1.PutNode
 	(*RemoveNode)(nil),    // 17: port67.raftlog.v1.RemoveNode
-	(*DrainNode)(nil),     // 18: port67.raftlog.v1.DrainNode
-	(*AddToken)(nil),      // 19: port67.raftlog.v1.AddToken
-	(*UseToken)(nil),      // 20: port67.raftlog.v1.UseToken
-	(*SetLevel)(nil),      // 21: port67.raftlog.v1.SetLevel
-	(*Checkpoint)(nil),    // 22: port67.raftlog.v1.Checkpoint
-	(*Node)(nil),          // 23: port67.raftlog.v1.Node
-	(*Result)(nil),        // 24: port67.raftlog.v1.Result
-	(*Lease)(nil),         // 25: port67.raftlog.v1.Lease
+	(*ReplaceNode)(nil),   // 18: port67.raftlog.v1.ReplaceNode
+	(*DrainNode)(nil),     // 19: port67.raftlog.v1.DrainNode
+	(*AddToken)(nil),      // 20: port67.raftlog.v1.AddToken
+	(*UseToken)(nil),      // 21: port67.raftlog.v1.UseToken
+	(*SetLevel)(nil),      // 22: port67.raftlog.v1.SetLevel
+	(*Checkpoint)(nil),    // 23: port67.raftlog.v1.Checkpoint
+	(*Node)(nil),          // 24: port67.raftlog.v1.Node
+	(*Result)(nil),        // 25: port67.raftlog.v1.Result
+	(*Lease)(nil),         // 26: port67.raftlog.v1.Lease
 }
 var file_raftlog_v1_raftlog_proto_depIdxs = []int32{
 	1,  // 0: port67.raftlog.v1.Entry.commands:type_name -> port67.raftlog.v1.Command
@@ -2255,22 +2348,24 @@ var file_raftlog_v1_raftlog_proto_depIdxs = []int32{
 	15, // 13: port67.raftlog.v1.Command.found:type_name -> port67.raftlog.v1.Found
 	16, // 14: port67.raftlog.v1.Command.put_node:type_name -> port67.raftlog.v1.PutNode
 	17, // 15: port67.raftlog.v1.Command.remove_node:type_name -> port67.raftlog.v1.RemoveNode
-	18, // 16: port67.raftlog.v1.Command.drain_node:type_name -> port67.raftlog.v1.DrainNode
-	19, // 17: port67.raftlog.v1.Command.add_token:type_name -> port67.raftlog.v1.AddToken
-	20, // 18: port67.raftlog.v1.Command.use_token:type_name -> port67.raftlog.v1.UseToken
-	21, // 19: port67.raftlog.v1.Command.set_level:type_name -> port67.raftlog.v1.SetLevel
-	22, // 20: port67.raftlog.v1.Command.checkpoint:type_name -> port67.raftlog.v1.Checkpoint
-	2,  // 21: port67.raftlog.v1.Offer.client:type_name -> port67.raftlog.v1.Client
-	2,  // 22: port67.raftlog.v1.Bind.client:type_name -> port67.raftlog.v1.Client
-	23, // 23: port67.raftlog.v1.Found.node:type_name -> port67.raftlog.v1.Node
-	23, // 24: port67.raftlog.v1.PutNode.node:type_name -> port67.raftlog.v1.Node
-	23, // 25: port67.raftlog.v1.UseToken.node:type_name -> port67.raftlog.v1.Node
-	25, // 26: port67.raftlog.v1.Result.lease:type_name -> port67.raftlog.v1.Lease
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	19, // 16: port67.raftlog.v1.Command.drain_node:type_name -> port67.raftlog.v1.DrainNode
+	20, // 17: port67.raftlog.v1.Command.add_token:type_name -> port67.raftlog.v1.AddToken
+	21, // 18: port67.raftlog.v1.Command.use_token:type_name -> port67.raftlog.v1.UseToken
+	22, // 19: port67.raftlog.v1.Command.set_level:type_name -> port67.raftlog.v1.SetLevel
+	23, // 20: port67.raftlog.v1.Command.checkpoint:type_name -> port67.raftlog.v1.Checkpoint
+	18, // 21: port67.raftlog.v1.Command.replace_node:type_name -> port67.raftlog.v1.ReplaceNode
+	2,  // 22: port67.raftlog.v1.Offer.client:type_name -> port67.raftlog.v1.Client
+	2,  // 23: port67.raftlog.v1.Bind.client:type_name -> port67.raftlog.v1.Client
+	24, // 24: port67.raftlog.v1.Found.node:type_name -> port67.raftlog.v1.Node
+	24, // 25: port67.raftlog.v1.PutNode.node:type_name -> port67.raftlog.v1.Node
+	24, // 26: port67.raftlog.v1.ReplaceNode.node:type_name -> port67.raftlog.v1.Node
+	24, // 27: port67.raftlog.v1.UseToken.node:type_name -> port67.raftlog.v1.Node
+	26, // 28: port67.raftlog.v1.Result.lease:type_name -> port67.raftlog.v1.Lease
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_raftlog_v1_raftlog_proto_init() }
@@ -2299,6 +2394,7 @@ func file_raftlog_v1_raftlog_proto_init() {
 		(*Command_UseToken)(nil),
 		(*Command_SetLevel)(nil),
 		(*Command_Checkpoint)(nil),
+		(*Command_ReplaceNode)(nil),
 	}
 	file_raftlog_v1_raftlog_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
@@ -2307,7 +2403,7 @@ func file_raftlog_v1_raftlog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_raftlog_v1_raftlog_proto_rawDesc), len(file_raftlog_v1_raftlog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
