@@ -7,6 +7,7 @@
 //	  …            small files: identity, certificates; written whole or not at all, 0600
 //	  log.db       the log and the votes (bbolt)
 //	  reserve      room set aside for when the disk is full
+//	  set-aside-…/ log and snapshots of the node that this one has replaced; for people to look at
 //	  snapshots/   the newest three; 0700, for the library that writes them leaves them open to read
 //
 // This package is a shell.
@@ -170,7 +171,11 @@ func Open(dir string) (*Folder, error) {
 	if err := f.acquire(); err != nil {
 		return nil, err
 	}
-	if err := f.shut(); err != nil {
+	err = f.shut()
+	if err == nil {
+		err = f.finishReplace(func() error { return nil })
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
