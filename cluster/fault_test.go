@@ -311,6 +311,7 @@ func TestG5_OneSnapshotTooOftenIsAnAlarm(t *testing.T) {
 	g := &guarded{
 		stuck:      func() time.Duration { return time.Hour }, // Fails the calls themselves.
 		slow:       time.Minute,
+		fenced:     func() bool { return false },
 		installs:   map[raft.ServerID]installs{},
 		onInstalls: func(raft.ServerID, uint64) { alarms++ },
 	}
@@ -360,23 +361,4 @@ func TestOpen_TheFolderIsInUse(t *testing.T) {
 	if !errors.Is(err, disk.ErrInUse) {
 		t.Errorf("Open = %v, want ErrInUse", err)
 	}
-}
-
-func TestRollback_ANodeWhoseDiskWentBackEnds_P15(t *testing.T) {
-	members := three(t)
-	leader, others := leaderOf(t, members)
-	leader.mustPropose(bind(1))
-	victim := others[0]
-	eventually(t, "remembered", func() bool {
-		leader.ward.mu.Lock()
-		defer leader.ward.mu.Unlock()
-		return leader.ward.remembered[victim.id] > 0
-	})
-	leader.ward.mu.Lock()
-	leader.ward.remembered[victim.id] += 1_000_000 // As if the disk had lost that many entries.
-	leader.ward.mu.Unlock()
-	if err := <-victim.done; err == nil || !strings.Contains(err.Error(), "gone back in time") {
-		t.Errorf("Run = %v, want the rollback named", err)
-	}
-	victim.stop = nil
 }

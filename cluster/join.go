@@ -168,15 +168,7 @@ func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinR
 	if err := n.checkJoiner(node); err != nil {
 		return nil, fmt.Errorf("%w: %w", storage.ErrRefused, err)
 	}
-	var ca, key []byte
-	n.Read(func(v storage.View) { ca, key = v.CA() })
-	authority, err := trust.LoadAuthority(ca, key)
-	if err != nil {
-		return nil, err
-	}
-	cert, err := authority.Sign(in.GetCsr(), trust.Identity{
-		Cluster: n.cluster, Role: trust.RoleNode, Name: string(node.ID),
-	}, hostsOf(node), time.Now())
+	cert, err := n.signFor(in.GetCsr(), node)
 	if err != nil {
 		return nil, err
 	}
@@ -200,8 +192,11 @@ func (n *Node) admit(ctx context.Context, in *peerv1.JoinRequest) (*peerv1.JoinR
 			node.Name, err)
 	}
 	n.logger.Info("new member", "node", node.ID, "name", node.Name, "peer", node.PeerAddr)
-	reply := &peerv1.JoinReply{Certificate: cert, Ca: ca, ClusterId: n.cluster}
-	n.Read(func(v storage.View) { reply.Members = membersOf(v.Nodes()) })
+	reply := &peerv1.JoinReply{Certificate: cert, ClusterId: n.cluster}
+	n.Read(func(v storage.View) {
+		reply.Ca, _ = v.CA()
+		reply.Members = membersOf(v.Nodes())
+	})
 	return reply, nil
 }
 

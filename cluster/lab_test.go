@@ -23,7 +23,7 @@ func quick() Timing {
 	return Timing{
 		Heartbeat: 500 * time.Millisecond, // All nodes share a few busy processors.
 		Pulse:     50 * time.Millisecond, Lost: 800 * time.Millisecond, Back: 50 * time.Millisecond,
-		Promote: 100 * time.Millisecond, Checkpoint: 300 * time.Millisecond, Extend: 5 * time.Millisecond,
+		Promote: 100 * time.Millisecond, Checkpoint: 300 * time.Millisecond, Extend: 5 * time.Millisecond, Recall: 500 * time.Millisecond,
 	}
 }
 

@@ -452,12 +452,17 @@ func (n *Node) sign(csr []byte, id storage.NodeID) ([]byte, error) {
 	if !ok || node.Removed {
 		return nil, fmt.Errorf("%w: node %s: not a member", storage.ErrRefused, id)
 	}
+	return n.signFor(csr, node)
+}
+
+// signFor signs a certificate for node, whether it is a member or not.
+func (n *Node) signFor(csr []byte, node storage.Node) ([]byte, error) {
 	var cert, key []byte
 	n.Read(func(v storage.View) { cert, key = v.CA() })
 	authority, err := trust.LoadAuthority(cert, key)
 	if err != nil {
 		return nil, err
 	}
-	return authority.Sign(csr, trust.Identity{Cluster: n.cluster, Role: trust.RoleNode, Name: string(id)},
+	return authority.Sign(csr, trust.Identity{Cluster: n.cluster, Role: trust.RoleNode, Name: string(node.ID)},
 		hostsOf(node), time.Now())
 }

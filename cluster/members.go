@@ -25,6 +25,9 @@ type directory struct {
 	self    storage.NodeID
 	replica *replica
 	servers func() []raft.Server
+	// onStranger hears of a node that has a genuine certificate of this cluster and is no member as far as this
+	// node knows. It must not block.
+	onStranger func(id storage.NodeID)
 
 	mu      sync.Mutex
 	learned map[storage.NodeID]storage.Node
@@ -118,6 +121,7 @@ func (d *directory) admit(id trust.Identity, proto string) error {
 	case ok:
 		return fmt.Errorf("%s: removed from the cluster", id)
 	}
+	d.onStranger(storage.NodeID(id.Name))
 	return fmt.Errorf("%s: not a member", id)
 }
 
@@ -248,11 +252,18 @@ func (n *Node) keepMembers(ctx context.Context) error {
 			ids[m.ID] = true
 			addrs = append(addrs, m.PeerAddr)
 		}
+		n.Read(func(v storage.View) {
+			for _, m := range v.Nodes() {
+				if m.Removed {
+					n.memory.forget(m.ID)
+				}
+			}
+		})
 		n.port.Expect(addrs)
 		n.peers.keep(ctx, &wg, ids, n.upperMillis)
 		n.port.Recheck()
 		if node, ok := n.members.get(n.id); ok && node.Removed {
-			n.fail(ErrRemoved)
+			n.removed()
 		}
 		select {
 		case <-ctx.Done():

@@ -40,6 +40,8 @@ const (
 	fileMembers   = "members" // of the cluster when this node joined
 	fileDrained   = "drained-by-stop"
 	fileRemoved   = "removed"
+	fileTrails    = "trails"    // what this node remembers of the others
+	fileSuccessor = "successor" // the ID that this node has next, while it is giving up its membership
 )
 
 // Node is one member of the cluster. It owns every goroutine of this package.
@@ -49,6 +51,7 @@ type Node struct {
 	boot      string // made anew at each start
 	info      NodeInfo
 	timing    Timing
+	limits    LogLimits
 	logger    *slog.Logger
 	clock     Clock
 	onHandled func(from storage.NodeID, h Handled)
@@ -75,9 +78,14 @@ type Node struct {
 	ward     *ward
 	says     *sayings
 	space    *space
-	// reported is the highest index that this process has told others it had applied.
-	reported atomic.Uint64
+	memory   *memory
+	fence    *fence
+	// leaving says that this node is about to become another member, so that the end of this membership is no
+	// news; replacing is held while another node is.
+	leaving   atomic.Bool
+	replacing sync.Mutex
 
+	lost    chan error    // why this node must become another member; room for one
 	changed chan struct{} // members may have changed; room for one
 	fatal   chan error    // why Run must end; room for one
 	gone    chan struct{} // closed when Run has ended
@@ -86,7 +94,8 @@ type Node struct {
 	mu     sync.Mutex
 	halted error
 	// What is wrong with other nodes in this node's eyes.
-	lagging, stranded map[storage.NodeID]string
+	lagging  map[storage.NodeID]string
+	stranded map[storage.NodeID]uint64 // index of the snapshot that does not help
 }
 
 // newNode makes the parts of a node that need no data folder.
@@ -95,6 +104,7 @@ func newNode(o Options) *Node {
 		boot:      uuid.NewString(),
 		info:      o.Node,
 		timing:    o.Timing.withDefaults(),
+		limits:    o.LogLimits.withDefaults(),
 		logger:    o.Logger,
 		clock:     o.Clock,
 		onHandled: o.OnHandled,
@@ -106,7 +116,9 @@ func newNode(o Options) *Node {
 		says:      newSayings(),
 		replica:   newReplica(),
 		lagging:   map[storage.NodeID]string{},
-		stranded:  map[storage.NodeID]string{},
+		stranded:  map[storage.NodeID]uint64{},
+		fence:     newFence(),
+		lost:      make(chan error, 1),
 		led:       make(chan bool, 16),
 		changed:   make(chan struct{}, 1),
 		fatal:     make(chan error, 1),
@@ -197,12 +209,17 @@ func (n *Node) identify() error {
 		return err
 	}
 	n.members = &directory{
-		self:    n.id,
-		replica: n.replica,
-		servers: n.servers,
-		learned: map[storage.NodeID]storage.Node{},
+		self:       n.id,
+		replica:    n.replica,
+		servers:    n.servers,
+		onStranger: n.stranger,
+		learned:    map[storage.NodeID]storage.Node{},
 	}
 	n.peers = newPeers(n.id, n.keeper.Dial, n.members.addr)
+	n.leaving.Store(n.folder.Has(fileSuccessor))
+	if err := n.loadTrails(); err != nil {
+		return err
+	}
 	n.verifier = newVerifier(func() error { return n.raft.VerifyLeader().Error() })
 	return n.loadMembers()
 }
@@ -233,7 +250,7 @@ func (n *Node) startRaft(listener net.Listener) error {
 	}
 	n.snapshots = snapshots
 	n.port = trust.NewPort(n.keeper, listener, n.members.admit)
-	n.transport = newTransport(n.port.Raft(), n.port.Dial, n.members, n.store, n.timing, logger, n.installsAlarm)
+	n.transport = newTransport(n.port.Raft(), n.port.Dial, n, logger)
 	n.raft, err = raft.NewRaft(raftConfig(string(n.id), n.timing, logger, n.led), n.replica, n.store, n.store,
 		snapshots, n.transport)
 	if err != nil {
@@ -261,7 +278,8 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	for _, f := range []func(context.Context) error{
 		n.port.Run, n.follow, n.propose, n.extend, n.pulse, n.verifier.run, n.watchDisk, n.watchDigest,
-		n.keepMembers, n.keepCertificate, n.undrain, n.awaitFatal,
+		n.keepMembers, n.keepCertificate, n.undrain, n.awaitFatal, n.prove, n.remember, n.replace,
+		n.trim,
 	} {
 		group.Go(func() error { return f(ctx) })
 	}
@@ -289,6 +307,7 @@ func (n *Node) close(hung bool) {
 	go func() {
 		defer close(ended)
 		_ = n.raft.Shutdown().Error()
+		_ = n.memory.save()
 		_ = n.store.Close()
 		_ = n.folder.Close()
 	}()
@@ -381,14 +400,14 @@ func (n *Node) reach(ctx context.Context, index uint64) error {
 // reckon one from.
 func (n *Node) Upper() (lease.Instant, bool) {
 	bound, ok := n.time.upper()
-	if !ok || !n.Serving() {
+	if !ok || !n.Serving() || !n.fence.isOpen() {
 		return 0, false
 	}
 	return max(bound.ceil(), n.replica.position().clock), true
 }
 
 // InTouch says whether this node has heard from the leader within the last 3 s, so that it may offer.
-func (n *Node) InTouch() bool { return n.time.inTouch() && n.Serving() }
+func (n *Node) InTouch() bool { return n.time.inTouch() && n.Serving() && n.fence.isOpen() }
 
 // Tell tells the other nodes that this one has answered an exchange. It does not wait.
 func (n *Node) Tell(h Handled) { n.peers.tellAll(h) }

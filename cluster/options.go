@@ -70,6 +70,25 @@ type Options struct {
 	// DiskFault breaks the disk.
 	DiskFault disk.Fault
 	Timing    Timing
+	LogLimits LogLimits
+}
+
+// LogLimits is when a snapshot is taken, and how much of the log is kept behind it. The zero value means what
+// is right for a disk of a few GiB.
+type LogLimits struct {
+	// Entries and Octets applied since the last snapshot make the next one due. Snapshots of the state are
+	// O(1) to take (safety.md G12), so they may be frequent.
+	Entries, Octets uint64
+	// KeepOctets is how much log is kept behind a snapshot, if that is less than trailingLogs entries; but
+	// KeepLeast entries always are.
+	KeepOctets, KeepLeast uint64
+}
+
+func (l LogLimits) withDefaults() LogLimits {
+	return LogLimits{
+		Entries: cmp.Or(l.Entries, 32_768), Octets: cmp.Or(l.Octets, 64<<20),
+		KeepOctets: cmp.Or(l.KeepOctets, 128<<20), KeepLeast: cmp.Or(l.KeepLeast, 1024),
+	}
 }
 
 // Observer is told what a node measures of itself. Its methods must not block.
@@ -111,6 +130,9 @@ type Timing struct {
 	// DiskSlow is how long a write may take before this node stops calling the others, DiskHung how long
 	// before it gives up (safety.md G3).
 	DiskSlow, DiskHung time.Duration
+	// Recall is how long a node that has just started waits for members that may be dead to say what they
+	// remember of it, before it votes without them.
+	Recall time.Duration
 	// Extend is how long raised bookings are collected before they are proposed together.
 	Extend time.Duration
 }
@@ -129,6 +151,7 @@ func (t Timing) withDefaults() Timing {
 	or(&t.Checkpoint, 30*time.Second)
 	or(&t.DiskSlow, time.Second)
 	or(&t.DiskHung, 10*time.Second)
+	or(&t.Recall, time.Second)
 	or(&t.Extend, 50*time.Millisecond)
 	return t
 }

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -37,12 +36,10 @@ type health struct {
 type ward struct {
 	mu      sync.Mutex
 	members map[storage.NodeID]health
-	// remembered is the highest index that each member ever reported, for its rollback fence.
-	remembered map[storage.NodeID]uint64
 }
 
 func newWard() *ward {
-	return &ward{members: map[storage.NodeID]health{}, remembered: map[storage.NodeID]uint64{}}
+	return &ward{members: map[storage.NodeID]health{}}
 }
 
 func (w *ward) get(id storage.NodeID) health {
@@ -52,7 +49,7 @@ func (w *ward) get(id storage.NodeID) health {
 }
 
 // heard notes a pulse of a member.
-func (w *ward) heard(in *peerv1.PulseRequest, lost time.Duration) (remembered uint64) {
+func (w *ward) heard(in *peerv1.PulseRequest, lost time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := storage.NodeID(in.GetSelf().GetId())
@@ -64,9 +61,6 @@ func (w *ward) heard(in *peerv1.PulseRequest, lost time.Duration) (remembered ui
 	h.applied, h.trouble, h.diskLow = in.GetApplied(), in.GetTrouble(), in.GetDiskLow()
 	h.level = in.GetSelf().GetLevel()
 	w.members[id] = h
-	remembered = w.remembered[id]
-	w.remembered[id] = max(remembered, in.GetApplied())
-	return remembered
 }
 
 // answered notes that a member is alive, and how the leader sees the others.
@@ -154,7 +148,7 @@ func (n *Node) ask(ctx context.Context, id storage.NodeID) (*peerv1.PulseReply, 
 	reply, err := client.Pulse(ctx, request)
 	if err != nil {
 		if status.Code(err) == codes.PermissionDenied {
-			n.fail(ErrRemoved)
+			n.removed()
 		}
 		return nil, err
 	}
@@ -162,12 +156,8 @@ func (n *Node) ask(ctx context.Context, id storage.NodeID) (*peerv1.PulseReply, 
 	if at := n.replica.position().index; reply.GetMembersAt() > at && n.members.learn(reply.GetMembers()) {
 		n.membersChanged()
 	}
-	// What this very process has told, by this call or by one that overtook it, proves nothing.
-	if reply.GetRemembered() > max(request.GetLastIndex(), n.reported.Load()) {
-		n.fail(fmt.Errorf("data folder %s: its log ends at %d, but node %s remembers that it had reached %d: the "+
-			"disk has gone back in time; remove this node, empty the folder and join again",
-			n.folder.Dir(), request.GetLastIndex(), id, reply.GetRemembered()))
-		return nil, errors.New("rolled back")
+	if reply.GetLeading() {
+		n.hearOfOthers(id, reply)
 	}
 	if reply.GetTerm() < n.raft.CurrentTerm() {
 		return reply, nil // Its leadership is over: its clock is no anchor any more.
@@ -190,12 +180,23 @@ func (n *Node) pulseRequest() *peerv1.PulseRequest {
 		Boot:      n.boot,
 	}
 	request.UpperMillis = n.upperMillis()
-	for told := n.reported.Load(); request.GetApplied() > told; told = n.reported.Load() {
-		if n.reported.CompareAndSwap(told, request.GetApplied()) {
-			break
+	return request
+}
+
+// hearOfOthers takes in what a leader knows of the others: how far they have come, itself included, which has
+// voted for itself; and that this node gets one snapshot over and over, if this node has seen that, too (G5).
+func (n *Node) hearOfOthers(leader storage.NodeID, reply *peerv1.PulseReply) {
+	n.memory.note(leader, trail{term: reply.GetTerm(), index: reply.GetApplied(), voted: reply.GetTerm()})
+	for _, h := range reply.GetHealth() {
+		if id := storage.NodeID(h.GetId()); id != n.id {
+			n.memory.note(id, trailOf(h.GetTrail()))
 		}
 	}
-	return request
+	if at := reply.GetStrandedAt(); at > 0 && n.replica.restoredOften(at) {
+		n.abandon(fmt.Errorf("data folder %s: its log and the snapshot of index %d do not fit together, which the "+
+			"consensus library cannot mend; if this node does not become a new member by itself, remove it, empty "+
+			"the folder and join again", n.folder.Dir(), at))
+	}
 }
 
 // upperMillis is what this node tells the others of its bound: what it has from a leader, never what others
@@ -293,7 +294,7 @@ func (s *service) Pulse(ctx context.Context, in *peerv1.PulseRequest) (*peerv1.P
 	if in.GetSelf().GetId() != string(callerOf(ctx)) {
 		return nil, status.Error(codes.InvalidArgument, "a pulse speaks for its sender only")
 	}
-	remembered := n.ward.heard(in, n.timing.Lost)
+	n.ward.heard(in, n.timing.Lost)
 	n.says.note(nodeOf(in.GetSelf()))
 	if in.GetUpperMillis() > 0 {
 		n.time.tell(millis(in.GetUpperMillis()))
@@ -301,11 +302,10 @@ func (s *service) Pulse(ctx context.Context, in *peerv1.PulseRequest) (*peerv1.P
 	way := n.route.now()
 	position := n.replica.position()
 	reply := &peerv1.PulseReply{
-		Leader:     string(way.leader),
-		Term:       n.raft.CurrentTerm(),
-		Applied:    position.index,
-		Commit:     n.raft.CommitIndex(),
-		Remembered: remembered,
+		Leader:  string(way.leader),
+		Term:    n.raft.CurrentTerm(),
+		Applied: position.index,
+		Commit:  n.raft.CommitIndex(),
 	}
 	if position.index > in.GetApplied() {
 		reply.MembersAt = position.index
@@ -314,6 +314,7 @@ func (s *service) Pulse(ctx context.Context, in *peerv1.PulseRequest) (*peerv1.P
 	if at, term, index, err := n.verified(ctx); err == nil {
 		reply.Leading, reply.Term, reply.TimeMillis, reply.Applied = true, term, int64(at), index
 		reply.Health = n.healthList()
+		reply.StrandedAt = n.strandedAt(callerOf(ctx))
 	}
 	reply.UpperMillis = n.upperMillis()
 	return reply, nil
@@ -327,6 +328,7 @@ func (n *Node) healthList() []*peerv1.Health {
 		h := n.ward.get(m.ID)
 		p := &peerv1.Health{
 			Id: string(m.ID), Applied: h.applied, Trouble: h.trouble, Voter: voters[m.ID], SeenMillisAgo: -1,
+			Trail: n.memory.get(m.ID).proto(m.ID),
 		}
 		if !h.seen.IsZero() {
 			p.SeenMillisAgo = time.Since(h.seen).Milliseconds()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"strings"
 	"sync"
@@ -15,15 +16,14 @@ import (
 	"github.com/hashicorp/raft"
 
 	"port67/cluster/trust"
-	"port67/storage/disk"
+	"port67/storage"
 )
 
 const (
-	// trailingLogs is how much log is kept behind a snapshot (G5): a follower that is less far behind is
-	// fed entries, and never gets a snapshot on top of a suffix that diverges, which the library cannot do.
+	// trailingLogs is how many entries are kept behind a snapshot (G5), unless they are too large: a follower
+	// that is less far behind is fed entries, and never gets a snapshot on top of a suffix that diverges,
+	// which the library cannot do.
 	trailingLogs = 65_536
-	// snapshotThreshold is how many entries after the last snapshot make the next one worth while.
-	snapshotThreshold = 32_768
 	// rpcTimeout bounds one call of Raft to another node.
 	rpcTimeout = 2 * time.Second
 	// installsMax is how often one snapshot may be sent to one node before something is wrong (G5).
@@ -34,7 +34,7 @@ const (
 //
 // CommitTimeout is short because followers learn what is committed only with the next message (G11). The
 // leader's lease is shorter than the election timeout, so that a leader that is cut off stops before another
-// begins. Snapshots of the state are O(1) to take (G12), so they may be frequent.
+// begins. When a snapshot is due is for trim to say: the library counts entries and not octets.
 func raftConfig(id string, t Timing, logger hclog.Logger, led chan<- bool) *raft.Config {
 	c := raft.DefaultConfig()
 	c.LocalID = raft.ServerID(id)
@@ -44,7 +44,7 @@ func raftConfig(id string, t Timing, logger hclog.Logger, led chan<- bool) *raft
 	c.CommitTimeout = 10 * time.Millisecond
 	c.MaxAppendEntries = 32
 	c.TrailingLogs = trailingLogs
-	c.SnapshotThreshold = snapshotThreshold
+	c.SnapshotThreshold = math.MaxUint64
 	c.SnapshotInterval = 30 * time.Second
 	c.ShutdownOnRemove = false // A removed leader is told so by lead.go, not by silence.
 	c.NotifyCh = led
@@ -59,8 +59,14 @@ type guarded struct {
 	// stuck says for how long a write of the log has been in flight.
 	stuck func() time.Duration
 	slow  time.Duration
+	// fenced says that this node must not ask for votes yet.
+	fenced func() bool
 	// onInstalls hears of a node that was sent one snapshot too often.
 	onInstalls func(id raft.ServerID, index uint64)
+	// onAck hears of everything that a node has acknowledged in a term; an index of 0 is the term alone. onVote
+	// hears of every vote for this node, before it counts.
+	onAck  func(id storage.NodeID, term, index uint64)
+	onVote func(id storage.NodeID, term uint64) error
 
 	mu       sync.Mutex
 	installs map[raft.ServerID]installs
@@ -95,6 +101,13 @@ func (g *guarded) check() error {
 	return nil
 }
 
+func (g *guarded) mayVote() error {
+	if g.fenced() {
+		return errFenced
+	}
+	return g.check()
+}
+
 // AppendEntries is part of raft.Transport.
 func (g *guarded) AppendEntries(id raft.ServerID, to raft.ServerAddress, args *raft.AppendEntriesRequest,
 	reply *raft.AppendEntriesResponse,
@@ -102,24 +115,36 @@ func (g *guarded) AppendEntries(id raft.ServerID, to raft.ServerAddress, args *r
 	if err := g.check(); err != nil {
 		return err
 	}
-	return g.NetworkTransport.AppendEntries(id, to, args, reply)
+	err := g.NetworkTransport.AppendEntries(id, to, args, reply)
+	if err == nil && reply.Success {
+		index := args.PrevLogEntry
+		if n := len(args.Entries); n > 0 {
+			index = args.Entries[n-1].Index
+		}
+		g.onAck(storage.NodeID(id), args.Term, index)
+	}
+	return err
 }
 
 // RequestVote is part of raft.Transport.
 func (g *guarded) RequestVote(id raft.ServerID, to raft.ServerAddress, args *raft.RequestVoteRequest,
 	reply *raft.RequestVoteResponse,
 ) error {
-	if err := g.check(); err != nil {
+	if err := g.mayVote(); err != nil {
 		return err
 	}
-	return g.NetworkTransport.RequestVote(id, to, args, reply)
+	err := g.NetworkTransport.RequestVote(id, to, args, reply)
+	if err == nil && reply.Granted {
+		err = g.onVote(storage.NodeID(id), args.Term)
+	}
+	return err
 }
 
 // RequestPreVote is part of raft.WithPreVote.
 func (g *guarded) RequestPreVote(id raft.ServerID, to raft.ServerAddress, args *raft.RequestPreVoteRequest,
 	reply *raft.RequestPreVoteResponse,
 ) error {
-	if err := g.check(); err != nil {
+	if err := g.mayVote(); err != nil {
 		return err
 	}
 	return g.NetworkTransport.RequestPreVote(id, to, args, reply)
@@ -144,7 +169,11 @@ func (g *guarded) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, args 
 		return err
 	}
 	g.countInstall(id, args.LastLogIndex)
-	return g.NetworkTransport.InstallSnapshot(id, to, args, reply, data)
+	err := g.NetworkTransport.InstallSnapshot(id, to, args, reply, data)
+	if err == nil && reply.Success {
+		g.onAck(storage.NodeID(id), args.Term, args.LastLogIndex)
+	}
+	return err
 }
 
 func (g *guarded) countInstall(id raft.ServerID, index uint64) {
@@ -161,23 +190,24 @@ func (g *guarded) countInstall(id raft.ServerID, index uint64) {
 	}
 }
 
-// newTransport puts Raft on the peer port. MaxRPCsInFlight 1 turns pipelining off, which can stall for good
-// after one refusal (G2).
-func newTransport(lane net.Listener, dial dialer, provider raft.ServerAddressProvider, log *disk.Log,
-	t Timing, logger hclog.Logger, onInstalls func(raft.ServerID, uint64),
-) *guarded {
+// newTransport puts Raft on n's peer port. MaxRPCsInFlight 1 turns pipelining off, which can stall for good
+// after one refusal (G2). Nobody is let in before the fence is open.
+func newTransport(lane net.Listener, dial dialer, n *Node, logger hclog.Logger) *guarded {
 	return &guarded{
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-			ServerAddressProvider: provider,
+			ServerAddressProvider: n.members,
 			Logger:                logger,
-			Stream:                &stream{Listener: lane, dial: dial},
+			Stream:                &stream{Listener: lane, dial: dial, fence: n.fence, closed: make(chan struct{})},
 			MaxPool:               3,
 			MaxRPCsInFlight:       1,
 			Timeout:               rpcTimeout,
 		}),
-		stuck:      log.Stuck,
-		slow:       t.DiskSlow,
-		onInstalls: onInstalls,
+		stuck:      n.store.Stuck,
+		slow:       n.timing.DiskSlow,
+		fenced:     func() bool { return !n.fence.isOpen() },
+		onInstalls: n.installsAlarm,
+		onAck:      n.saw,
+		onVote:     n.sawVote,
 		installs:   map[raft.ServerID]installs{},
 	}
 }
@@ -188,7 +218,27 @@ type dialer func(ctx context.Context, addr, want, proto string) (net.Conn, error
 // node that is meant and no other that happens to live at the address.
 type stream struct {
 	net.Listener
-	dial dialer
+	dial   dialer
+	fence  *fence
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Accept is part of net.Listener. A node that may have lost something hears nothing of Raft: it must neither
+// vote nor acknowledge. Those who call wait, and fare as if the node were dead.
+func (s *stream) Accept() (net.Conn, error) {
+	select {
+	case <-s.fence.opened:
+		return s.Listener.Accept()
+	case <-s.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close is part of net.Listener.
+func (s *stream) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Listener.Close()
 }
 
 // Dial is part of raft.StreamLayer.

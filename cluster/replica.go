@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 
 	"port67/cluster/logcodec"
+	peerv1 "port67/proto/peer/v1"
 	"port67/storage"
 	"port67/storage/lease"
 )
@@ -28,6 +30,10 @@ type replica struct {
 	term    uint64 // of the last entry applied; 0 if it came with a snapshot
 	halted  error
 	waiters []waiter
+	octets  uint64 // of the entries applied since the last snapshot
+	// restored is the index of the last snapshot that was restored, restores how often in a row.
+	restored uint64
+	restores int
 }
 
 type waiter struct {
@@ -54,6 +60,7 @@ func (r *replica) Apply(l *raft.Log) any {
 	}
 	results := r.state.Apply(l.Index, entry)
 	r.term = l.Term
+	r.octets += uint64(len(l.Data))
 	r.wake()
 	for _, c := range entry.Commands {
 		if concernsMembers(c) {
@@ -110,10 +117,36 @@ func (r *replica) Restore(from io.ReadCloser) error {
 	if r.halted != nil {
 		return r.halted
 	}
-	r.state, r.term = state, 0
+	r.state, r.term, r.octets = state, 0, 0
+	if index := storage.ViewOf(state).Index(); index != r.restored {
+		r.restored, r.restores = index, 0
+	}
+	r.restores++
 	r.wake()
 	r.onChange()
 	return nil
+}
+
+// restoredOften says whether the snapshot of log index was restored again and again and nothing was applied
+// since (G5). The state may be of an earlier index: not every entry of the log is for it.
+func (r *replica) restoredOften(index uint64) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.restored <= index && r.restores >= installsMax && storage.ViewOf(r.state).Index() == r.restored
+}
+
+// unsaved returns how many octets of log were applied since the last snapshot; saved says that so many of
+// them are in a snapshot now.
+func (r *replica) unsaved() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.octets
+}
+
+func (r *replica) saved(octets uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.octets -= min(r.octets, octets)
 }
 
 // frozen is a state as it was, being written.
@@ -181,5 +214,118 @@ func (r *replica) reach(ctx context.Context, index uint64) error {
 			}
 		}
 		return ctx.Err()
+	}
+}
+
+// check commits a checkpoint when one is due: the digest of this leader's state, for all to compare with
+// their own (G14). Then it asks the others for theirs, because a leader never differs from itself.
+func (d *duty) check(ctx context.Context, now time.Time) {
+	n := d.n
+	var index uint64
+	var digest [32]byte
+	n.replica.read(func(v storage.View) { index, digest = v.Index(), v.Digest() })
+	if index <= d.checkpoint {
+		return
+	}
+	if index-d.checkpoint < checkpointEntries && now.Sub(d.checked) < n.timing.Checkpoint {
+		return
+	}
+	if !d.propose(ctx, storage.Checkpoint{Index: index, Digest: digest}) {
+		return
+	}
+	// The checkpoint is an entry itself; without it on the account an idle cluster would check its checks.
+	d.checked, d.checkpoint = now, n.replica.position().index
+	n.compare(ctx, index)
+}
+
+// watchDigest is the goroutine that looks whether this node's state has parted from the leader's.
+func (n *Node) watchDigest(ctx context.Context) error {
+	compared := uint64(0)
+	for n.idle(ctx, n.timing.Pulse) {
+		var index uint64
+		var parted bool
+		n.replica.read(func(v storage.View) { index, _, _, parted = v.Divergence() })
+		if parted && index != compared {
+			compared = index
+			n.compare(ctx, index)
+		}
+	}
+	return ctx.Err()
+}
+
+// compare asks all members for their digest after index. If a majority of the voters has another one than
+// this node, this node is wrong, whether it leads or not, and stops serving. If there is no majority, a
+// node that does not lead believes the leader.
+func (n *Node) compare(ctx context.Context, index uint64) {
+	var own [32]byte
+	var known bool
+	n.replica.read(func(v storage.View) { own, known = v.DigestAt(index) })
+	if !known {
+		return
+	}
+	votes := n.digests(ctx, index)
+	votes[n.id] = own
+	voters := n.voters()
+	count := map[[32]byte]int{}
+	for id, digest := range votes {
+		if voters[id] {
+			count[digest]++
+		}
+	}
+	if len(count) < 2 {
+		return
+	}
+	n.logger.Error("states have parted", "index", index, "digests", len(count), "like_this_node", count[own])
+	most, leader := len(voters)/2+1, n.route.now().leader
+	for digest, c := range count {
+		if c >= most && digest != own {
+			n.diverged(index)
+			return
+		}
+	}
+	if theirs, ok := votes[leader]; ok && count[own] < most && theirs != own {
+		n.diverged(index)
+	}
+}
+
+// digests asks the others, those that do not know yet a second time.
+func (n *Node) digests(ctx context.Context, index uint64) map[storage.NodeID][32]byte {
+	ctx, cancel := context.WithTimeout(ctx, dutyMax)
+	defer cancel()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	out := map[storage.NodeID][32]byte{}
+	for _, m := range n.members.others() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for {
+				client, err := n.peers.client(m.ID)
+				if err != nil {
+					return
+				}
+				reply, err := client.DigestAt(ctx, &peerv1.DigestAtRequest{Index: index})
+				if err == nil && reply.GetKnown() && len(reply.GetDigest()) == 32 {
+					mu.Lock()
+					defer mu.Unlock()
+					out[m.ID] = [32]byte(reply.GetDigest())
+					return
+				}
+				if err != nil || !n.idle(ctx, 50*time.Millisecond) {
+					return
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	return out
+}
+
+// diverged makes this node stop serving for good: its state is not the cluster's.
+func (n *Node) diverged(index uint64) {
+	n.halt(fmt.Errorf("this node's state differs from the others' at log index %d; it serves no more. Remove "+
+		"it, empty its data folder %s and join again; keep the folder, it is evidence", index, n.folder.Dir()))
+	if n.route.now().ready {
+		_ = n.transfer("")
 	}
 }

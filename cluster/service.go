@@ -70,12 +70,13 @@ func callerOf(ctx context.Context) storage.NodeID {
 }
 
 // mayCall refuses nodes that were removed since their connection began, and tells them so.
-func (n *Node) mayCall(ctx context.Context) error {
+func (n *Node) mayCall(ctx context.Context, method string) error {
 	id := callerOf(ctx)
 	if id == "" {
 		return status.Error(codes.Unauthenticated, "only nodes may call this")
 	}
-	if node, ok := n.members.get(id); ok && node.Removed {
+	node, ok := n.members.get(id)
+	if ok && node.Removed && method != peerv1.Peer_Replace_FullMethodName { // Its answer may have been lost.
 		return status.Error(codes.PermissionDenied, ErrRemoved.Error())
 	}
 	return nil
@@ -87,17 +88,17 @@ func (n *Node) peerServer() *grpc.Server {
 		grpc.Creds(handshaken{}),
 		grpc.MaxRecvMsgSize(messageMax),
 		grpc.MaxConcurrentStreams(256),
-		grpc.UnaryInterceptor(func(ctx context.Context, in any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler,
+		grpc.UnaryInterceptor(func(ctx context.Context, in any, call *grpc.UnaryServerInfo, next grpc.UnaryHandler,
 		) (any, error) {
-			if err := n.mayCall(ctx); err != nil {
+			if err := n.mayCall(ctx, call.FullMethod); err != nil {
 				return nil, err
 			}
 			return next(ctx, in)
 		}),
-		grpc.StreamInterceptor(func(in any, stream grpc.ServerStream, _ *grpc.StreamServerInfo,
+		grpc.StreamInterceptor(func(in any, stream grpc.ServerStream, call *grpc.StreamServerInfo,
 			next grpc.StreamHandler,
 		) error {
-			if err := n.mayCall(stream.Context()); err != nil {
+			if err := n.mayCall(stream.Context(), call.FullMethod); err != nil {
 				return err
 			}
 			return next(in, stream)

@@ -2,10 +2,13 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/raft"
 
 	"port67/cluster/logcodec"
 	"port67/storage"
@@ -23,6 +26,7 @@ const (
 	configFloor  = 1 << 20 // what a configuration must leave free
 	reserveSize  = 4 << 20
 	spaceEvery   = 500 * time.Millisecond
+	trimEvery    = time.Second
 	bindsStopped = "the disk of the leader, or of most nodes, is nearly full (%d MiB free here): no new " +
 		"bindings until there is room; renewals go on"
 	configStopped = "the configuration takes %d KiB of the log, and the disk of the leader, or of most nodes, " +
@@ -200,4 +204,65 @@ func (n *Node) watchDisk(ctx context.Context) error {
 		default:
 		}
 	}
+}
+
+// trim is the goroutine that takes snapshots and has the log cut behind them. The library would count entries
+// alone, and a script that applies a configuration of megabytes a thousand times would fill the disk before
+// it has counted far.
+func (n *Node) trim(ctx context.Context) error {
+	for n.idle(ctx, trimEvery) {
+		octets := n.replica.unsaved()
+		entries := n.raft.AppliedIndex() - min(n.raft.AppliedIndex(), n.snapshots.NewestIndex())
+		if octets < n.limits.Octets && entries < n.limits.Entries {
+			continue
+		}
+		if err := n.keepEntries(n.trailing()); err != nil {
+			return err
+		}
+		switch err := n.raft.Snapshot().Error(); {
+		case err == nil:
+			n.replica.saved(octets)
+			n.logger.Debug("snapshot taken", "entries", entries, "octets", octets)
+		case !errors.Is(err, raft.ErrNothingNewToSnapshot):
+			n.logger.Info("no snapshot now; trying again", "error", err)
+		}
+	}
+	return ctx.Err()
+}
+
+// trailing returns how many entries to keep behind the next snapshot: trailingLogs, or the newest that have
+// KeepOctets together, but KeepLeast at least. What a node can hold that was never committed is a few
+// entries, since a leader has one in flight at a time; with many more than that behind every snapshot, none
+// lands on top of them (G5).
+func (n *Node) trailing() uint64 {
+	first, err := n.store.FirstIndex()
+	if err != nil {
+		return trailingLogs
+	}
+	var entry raft.Log
+	var kept, octets uint64
+	for index := n.raft.LastIndex(); index >= max(first, 1) && kept < trailingLogs; index-- {
+		if n.store.GetLog(index, &entry) != nil {
+			return trailingLogs // Cut or replaced meanwhile.
+		}
+		octets += uint64(len(entry.Data))
+		if octets > n.limits.KeepOctets && kept >= n.limits.KeepLeast {
+			return kept
+		}
+		kept++
+	}
+	return trailingLogs
+}
+
+// keepEntries tells the library how many entries to keep behind a snapshot.
+func (n *Node) keepEntries(count uint64) error {
+	settings := n.raft.ReloadableConfig()
+	if settings.TrailingLogs == count {
+		return nil
+	}
+	settings.TrailingLogs = count
+	if err := n.raft.ReloadConfig(settings); err != nil {
+		return fmt.Errorf("log: keeping %d entries: %w", count, err)
+	}
+	return nil
 }

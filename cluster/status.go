@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -44,31 +43,41 @@ type MemberStatus struct {
 	Trouble string
 }
 
-// installsAlarm is called when one snapshot had to be sent to one node too often (G5).
+// installsAlarm is called when one snapshot had to be sent to one node too often (G5). The node hears of it
+// at its next pulse.
 func (n *Node) installsAlarm(id raft.ServerID, index uint64) {
-	n.logger.Error("a node does not take its snapshot; remove it, empty its data folder and join again",
-		"peer", id, "snapshot_index", index)
+	n.logger.Error("a node does not get on with its snapshot", "peer", id, "snapshot_index", index)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.stranded[storage.NodeID(id)] = fmt.Sprintf("does not take the snapshot of log index %d; remove it, "+
-		"empty its data folder and join again", index)
+	n.stranded[storage.NodeID(id)] = index
 }
 
-// setLagging notes that a node does not keep up, or with an empty text that it does. A node that keeps up has
-// taken its snapshot, too.
-func (n *Node) setLagging(id storage.NodeID, text string, keepsUp bool) {
+// setLagging notes that a node does not keep up, or with an empty text that it does. A node that has got past
+// its snapshot is not stranded.
+func (n *Node) setLagging(id storage.NodeID, text string, applied uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.lagging[id] = text
-	if keepsUp {
+	if applied > n.stranded[id] {
 		delete(n.stranded, id)
 	}
+}
+
+// strandedAt returns the index of the snapshot that a node gets over and over, 0 if all is well.
+func (n *Node) strandedAt(id storage.NodeID) uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stranded[id]
 }
 
 func (n *Node) alarm(id storage.NodeID) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return cmp.Or(n.stranded[id], n.lagging[id])
+	if index := n.stranded[id]; index > 0 {
+		return fmt.Sprintf("does not get on with the snapshot of log index %d; if it does not become a new member "+
+			"by itself, remove it, empty its data folder and join again", index)
+	}
+	return n.lagging[id]
 }
 
 // Status returns this node's knowledge of all members. It needs no quorum.

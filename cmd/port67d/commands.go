@@ -160,17 +160,23 @@ func runCommand() *cobra.Command {
 	return cmd
 }
 
-// serve builds the node that s describes and runs it to its end.
+// serve builds the node that s describes and runs it to its end. A node that has become another member starts
+// over in place, as if the process had been started again.
 func serve(ctx context.Context, s nodeSettings, log *slog.Logger) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
-	n, err := build(s, log)
-	if err != nil {
-		return err
+	for {
+		n, err := build(s, log)
+		if err != nil {
+			return err
+		}
+		log.Info("node starts", "name", s.Name, "id", n.agreement.Self(), "version", version())
+		err = n.lifecycle(notifier{os.Getenv("NOTIFY_SOCKET")}).run(ctx, signals)
+		if !errors.Is(err, cluster.ErrReplaced) {
+			return err
+		}
 	}
-	log.Info("node starts", "name", s.Name, "id", n.agreement.Self(), "version", version())
-	return n.lifecycle(notifier{os.Getenv("NOTIFY_SOCKET")}).run(ctx, signals)
 }
 
 func newLogger(s nodeSettings, w io.Writer) *slog.Logger {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// How a folder becomes another node's. The new node's small files gather in nextNew, which becomes nextDir in
-// one step: before it the folder is the old node's, after it the new one's, whatever happens. All that is left
-// to do then can be done again from the beginning, and Open does it before anything else.
+// How a folder becomes another node's. The new node's small files gather in nextNew, which becomes nextDir
+// in one step: before it the folder is the old node's, after it the new one's, whatever happens. All that is
+// left to do then can be done again from the beginning, and Open does it before anything else.
 const (
 	nextNew     = "next.new"
 	nextDir     = "next"
@@ -20,10 +20,10 @@ const (
 	asidePrefix = "set-aside-" // and the old node's name; one is kept, as evidence
 )
 
-// Replace makes the folder that of another node, with these small files beside those it has, at the next Open.
-// The log, the snapshots and what else aside names are set aside in a folder that has old in its name; the one
-// of an earlier Replace is removed. After an error the folder may be either the old node's or the new one's;
-// the next Open tells.
+// Replace makes the folder that of another node, with these small files beside those it has, at the next
+// Open. The log, the snapshots and what else aside names are set aside in a folder that has old in its name;
+// the one of an earlier Replace is removed. After an error the folder may be either the old node's or the new
+// one's; the next Open tells.
 func (f *Folder) Replace(old string, files map[string][]byte, aside ...string) error {
 	return f.replace(old, files, aside, func() error { return nil })
 }

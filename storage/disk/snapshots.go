@@ -51,7 +51,11 @@ type Snapshots struct {
 	raft.SnapshotStore
 	folder *Folder
 	newest atomic.Int64 // Unix milliseconds; 0: there is none
+	index  atomic.Uint64
 }
+
+// NewestIndex returns the log index of the newest snapshot, 0 if there is none. It does not touch the disk.
+func (s *Snapshots) NewestIndex() uint64 { return s.index.Load() }
 
 // Newest returns when the newest snapshot was begun, by the clock of this machine; the zero time if there is
 // none. It does not touch the disk.
@@ -62,10 +66,17 @@ func (s *Snapshots) Newest() time.Time {
 	return time.Time{}
 }
 
-// note remembers when a snapshot was begun: the library writes it at the end of the snapshot's name.
+// note remembers the newest snapshot: the library names it TERM-INDEX-MILLISECONDS.
 func (s *Snapshots) note(id string) {
-	if at, err := strconv.ParseInt(id[strings.LastIndexByte(id, '-')+1:], 10, 64); err == nil {
+	parts := strings.Split(id, "-")
+	if len(parts) != 3 {
+		return
+	}
+	if at, err := strconv.ParseInt(parts[2], 10, 64); err == nil {
 		s.newest.Store(at)
+	}
+	if index, err := strconv.ParseUint(parts[1], 10, 64); err == nil {
+		s.index.Store(index)
 	}
 }
 

@@ -290,9 +290,9 @@ type PulseReply struct {
 	Commit        uint64                 `protobuf:"varint,6,opt,name=commit,proto3" json:"commit,omitempty"`                              // (leader) commit index
 	UpperMillis   int64                  `protobuf:"varint,7,opt,name=upper_millis,json=upperMillis,proto3" json:"upper_millis,omitempty"` // the answering node's upper bound of cluster time; 0: none
 	Members       []*Member              `protobuf:"bytes,8,rep,name=members,proto3" json:"members,omitempty"`
-	MembersAt     uint64                 `protobuf:"varint,9,opt,name=members_at,json=membersAt,proto3" json:"members_at,omitempty"` // the index that members is of
-	Health        []*Health              `protobuf:"bytes,10,rep,name=health,proto3" json:"health,omitempty"`                        // (leader) how the leader sees the members
-	Remembered    uint64                 `protobuf:"varint,11,opt,name=remembered,proto3" json:"remembered,omitempty"`               // the highest index the caller ever reported to the answering node
+	MembersAt     uint64                 `protobuf:"varint,9,opt,name=members_at,json=membersAt,proto3" json:"members_at,omitempty"`     // the index that members is of
+	Health        []*Health              `protobuf:"bytes,10,rep,name=health,proto3" json:"health,omitempty"`                            // (leader) how the leader sees the members
+	StrandedAt    uint64                 `protobuf:"varint,12,opt,name=stranded_at,json=strandedAt,proto3" json:"stranded_at,omitempty"` // (leader) the index of the snapshot that the caller gets over and over; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,11 +397,309 @@ func (x *PulseReply) GetHealth() []*Health {
 	return nil
 }
 
-func (x *PulseReply) GetRemembered() uint64 {
+func (x *PulseReply) GetStrandedAt() uint64 {
 	if x != nil {
-		return x.Remembered
+		return x.StrandedAt
 	}
 	return 0
+}
+
+// Trail is how far a member was seen to come.
+type Trail struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`   // the latest in which it acknowledged something to a leader
+	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"` // the highest index that it acknowledged in that term
+	Voted         uint64                 `protobuf:"varint,4,opt,name=voted,proto3" json:"voted,omitempty"` // the latest term in which it granted its vote
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trail) Reset() {
+	*x = Trail{}
+	mi := &file_peer_v1_peer_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trail) ProtoMessage() {}
+
+func (x *Trail) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_v1_peer_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trail.ProtoReflect.Descriptor instead.
+func (*Trail) Descriptor() ([]byte, []int) {
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Trail) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Trail) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Trail) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Trail) GetVoted() uint64 {
+	if x != nil {
+		return x.Voted
+	}
+	return 0
+}
+
+// Trails is what a node remembers of the others, in its data folder.
+type Trails struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Trails        []*Trail               `protobuf:"bytes,1,rep,name=trails,proto3" json:"trails,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trails) Reset() {
+	*x = Trails{}
+	mi := &file_peer_v1_peer_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trails) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trails) ProtoMessage() {}
+
+func (x *Trails) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_v1_peer_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trails.ProtoReflect.Descriptor instead.
+func (*Trails) Descriptor() ([]byte, []int) {
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Trails) GetTrails() []*Trail {
+	if x != nil {
+		return x.Trails
+	}
+	return nil
+}
+
+type RecallRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallRequest) Reset() {
+	*x = RecallRequest{}
+	mi := &file_peer_v1_peer_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallRequest) ProtoMessage() {}
+
+func (x *RecallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_v1_peer_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallRequest.ProtoReflect.Descriptor instead.
+func (*RecallRequest) Descriptor() ([]byte, []int) {
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{5}
+}
+
+type RecallReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Trail         *Trail                 `protobuf:"bytes,1,opt,name=trail,proto3" json:"trail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallReply) Reset() {
+	*x = RecallReply{}
+	mi := &file_peer_v1_peer_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallReply) ProtoMessage() {}
+
+func (x *RecallReply) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_v1_peer_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallReply.ProtoReflect.Descriptor instead.
+func (*RecallReply) Descriptor() ([]byte, []int) {
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RecallReply) GetTrail() *Trail {
+	if x != nil {
+		return x.Trail
+	}
+	return nil
+}
+
+type ReplaceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Csr           []byte                 `protobuf:"bytes,1,opt,name=csr,proto3" json:"csr,omitempty"`   // DER
+	Node          *Member                `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"` // the next membership: a new ID; name and peer address stay those of the caller
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplaceRequest) Reset() {
+	*x = ReplaceRequest{}
+	mi := &file_peer_v1_peer_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplaceRequest) ProtoMessage() {}
+
+func (x *ReplaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_v1_peer_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplaceRequest.ProtoReflect.Descriptor instead.
+func (*ReplaceRequest) Descriptor() ([]byte, []int) {
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ReplaceRequest) GetCsr() []byte {
+	if x != nil {
+		return x.Csr
+	}
+	return nil
+}
+
+func (x *ReplaceRequest) GetNode() *Member {
+	if x != nil {
+		return x.Node
+	}
+	return nil
+}
+
+type ReplaceReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Certificate   []byte                 `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"` // DER
+	Members       []*Member              `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplaceReply) Reset() {
+	*x = ReplaceReply{}
+	mi := &file_peer_v1_peer_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplaceReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplaceReply) ProtoMessage() {}
+
+func (x *ReplaceReply) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_v1_peer_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplaceReply.ProtoReflect.Descriptor instead.
+func (*ReplaceReply) Descriptor() ([]byte, []int) {
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ReplaceReply) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *ReplaceReply) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
 }
 
 // Health is what the leader knows of one member.
@@ -412,13 +710,14 @@ type Health struct {
 	SeenMillisAgo int64                  `protobuf:"varint,3,opt,name=seen_millis_ago,json=seenMillisAgo,proto3" json:"seen_millis_ago,omitempty"` // -1: never
 	Trouble       string                 `protobuf:"bytes,4,opt,name=trouble,proto3" json:"trouble,omitempty"`
 	Voter         bool                   `protobuf:"varint,5,opt,name=voter,proto3" json:"voter,omitempty"`
+	Trail         *Trail                 `protobuf:"bytes,6,opt,name=trail,proto3" json:"trail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_peer_v1_peer_proto_msgTypes[3]
+	mi := &file_peer_v1_peer_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -430,7 +729,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[3]
+	mi := &file_peer_v1_peer_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -443,7 +742,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{3}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Health) GetId() string {
@@ -481,6 +780,13 @@ func (x *Health) GetVoter() bool {
 	return false
 }
 
+func (x *Health) GetTrail() *Trail {
+	if x != nil {
+		return x.Trail
+	}
+	return nil
+}
+
 type ForwardRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Commands      [][]byte               `protobuf:"bytes,1,rep,name=commands,proto3" json:"commands,omitempty"`
@@ -490,7 +796,7 @@ type ForwardRequest struct {
 
 func (x *ForwardRequest) Reset() {
 	*x = ForwardRequest{}
-	mi := &file_peer_v1_peer_proto_msgTypes[4]
+	mi := &file_peer_v1_peer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +808,7 @@ func (x *ForwardRequest) String() string {
 func (*ForwardRequest) ProtoMessage() {}
 
 func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[4]
+	mi := &file_peer_v1_peer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +821,7 @@ func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardRequest.ProtoReflect.Descriptor instead.
 func (*ForwardRequest) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{4}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ForwardRequest) GetCommands() [][]byte {
@@ -534,7 +840,7 @@ type ForwardReply struct {
 
 func (x *ForwardReply) Reset() {
 	*x = ForwardReply{}
-	mi := &file_peer_v1_peer_proto_msgTypes[5]
+	mi := &file_peer_v1_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +852,7 @@ func (x *ForwardReply) String() string {
 func (*ForwardReply) ProtoMessage() {}
 
 func (x *ForwardReply) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[5]
+	mi := &file_peer_v1_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +865,7 @@ func (x *ForwardReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardReply.ProtoReflect.Descriptor instead.
 func (*ForwardReply) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{5}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ForwardReply) GetOutcomes() []*Forwarded {
@@ -581,7 +887,7 @@ type Forwarded struct {
 
 func (x *Forwarded) Reset() {
 	*x = Forwarded{}
-	mi := &file_peer_v1_peer_proto_msgTypes[6]
+	mi := &file_peer_v1_peer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -593,7 +899,7 @@ func (x *Forwarded) String() string {
 func (*Forwarded) ProtoMessage() {}
 
 func (x *Forwarded) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[6]
+	mi := &file_peer_v1_peer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -606,7 +912,7 @@ func (x *Forwarded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forwarded.ProtoReflect.Descriptor instead.
 func (*Forwarded) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{6}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Forwarded) GetFate() Fate {
@@ -640,7 +946,7 @@ type TellRequest struct {
 
 func (x *TellRequest) Reset() {
 	*x = TellRequest{}
-	mi := &file_peer_v1_peer_proto_msgTypes[7]
+	mi := &file_peer_v1_peer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -652,7 +958,7 @@ func (x *TellRequest) String() string {
 func (*TellRequest) ProtoMessage() {}
 
 func (x *TellRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[7]
+	mi := &file_peer_v1_peer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -665,7 +971,7 @@ func (x *TellRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TellRequest.ProtoReflect.Descriptor instead.
 func (*TellRequest) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{7}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TellRequest) GetHandled() []*Exchange {
@@ -695,7 +1001,7 @@ type Exchange struct {
 
 func (x *Exchange) Reset() {
 	*x = Exchange{}
-	mi := &file_peer_v1_peer_proto_msgTypes[8]
+	mi := &file_peer_v1_peer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +1013,7 @@ func (x *Exchange) String() string {
 func (*Exchange) ProtoMessage() {}
 
 func (x *Exchange) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[8]
+	mi := &file_peer_v1_peer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +1026,7 @@ func (x *Exchange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exchange.ProtoReflect.Descriptor instead.
 func (*Exchange) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{8}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Exchange) GetClient() uint64 {
@@ -759,7 +1065,7 @@ type TellReply struct {
 
 func (x *TellReply) Reset() {
 	*x = TellReply{}
-	mi := &file_peer_v1_peer_proto_msgTypes[9]
+	mi := &file_peer_v1_peer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +1077,7 @@ func (x *TellReply) String() string {
 func (*TellReply) ProtoMessage() {}
 
 func (x *TellReply) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[9]
+	mi := &file_peer_v1_peer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +1090,7 @@ func (x *TellReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TellReply.ProtoReflect.Descriptor instead.
 func (*TellReply) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{9}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{15}
 }
 
 type DigestAtRequest struct {
@@ -796,7 +1102,7 @@ type DigestAtRequest struct {
 
 func (x *DigestAtRequest) Reset() {
 	*x = DigestAtRequest{}
-	mi := &file_peer_v1_peer_proto_msgTypes[10]
+	mi := &file_peer_v1_peer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +1114,7 @@ func (x *DigestAtRequest) String() string {
 func (*DigestAtRequest) ProtoMessage() {}
 
 func (x *DigestAtRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[10]
+	mi := &file_peer_v1_peer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +1127,7 @@ func (x *DigestAtRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestAtRequest.ProtoReflect.Descriptor instead.
 func (*DigestAtRequest) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{10}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DigestAtRequest) GetIndex() uint64 {
@@ -841,7 +1147,7 @@ type DigestAtReply struct {
 
 func (x *DigestAtReply) Reset() {
 	*x = DigestAtReply{}
-	mi := &file_peer_v1_peer_proto_msgTypes[11]
+	mi := &file_peer_v1_peer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +1159,7 @@ func (x *DigestAtReply) String() string {
 func (*DigestAtReply) ProtoMessage() {}
 
 func (x *DigestAtReply) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[11]
+	mi := &file_peer_v1_peer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +1172,7 @@ func (x *DigestAtReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestAtReply.ProtoReflect.Descriptor instead.
 func (*DigestAtReply) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{11}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DigestAtReply) GetKnown() bool {
@@ -894,7 +1200,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_peer_v1_peer_proto_msgTypes[12]
+	mi := &file_peer_v1_peer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -906,7 +1212,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[12]
+	mi := &file_peer_v1_peer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -919,7 +1225,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{12}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *JoinRequest) GetSecret() []byte {
@@ -955,7 +1261,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_peer_v1_peer_proto_msgTypes[13]
+	mi := &file_peer_v1_peer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1273,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[13]
+	mi := &file_peer_v1_peer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1286,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{13}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *JoinReply) GetCertificate() []byte {
@@ -1020,7 +1326,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_peer_v1_peer_proto_msgTypes[14]
+	mi := &file_peer_v1_peer_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1338,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[14]
+	mi := &file_peer_v1_peer_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1351,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{14}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RenewRequest) GetCsr() []byte {
@@ -1064,7 +1370,7 @@ type RenewReply struct {
 
 func (x *RenewReply) Reset() {
 	*x = RenewReply{}
-	mi := &file_peer_v1_peer_proto_msgTypes[15]
+	mi := &file_peer_v1_peer_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1382,7 @@ func (x *RenewReply) String() string {
 func (*RenewReply) ProtoMessage() {}
 
 func (x *RenewReply) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[15]
+	mi := &file_peer_v1_peer_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1395,7 @@ func (x *RenewReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewReply.ProtoReflect.Descriptor instead.
 func (*RenewReply) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{15}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RenewReply) GetCertificate() []byte {
@@ -1108,7 +1414,7 @@ type RemoveRequest struct {
 
 func (x *RemoveRequest) Reset() {
 	*x = RemoveRequest{}
-	mi := &file_peer_v1_peer_proto_msgTypes[16]
+	mi := &file_peer_v1_peer_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1426,7 @@ func (x *RemoveRequest) String() string {
 func (*RemoveRequest) ProtoMessage() {}
 
 func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[16]
+	mi := &file_peer_v1_peer_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1439,7 @@ func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
 func (*RemoveRequest) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{16}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RemoveRequest) GetId() string {
@@ -1151,7 +1457,7 @@ type RemoveReply struct {
 
 func (x *RemoveReply) Reset() {
 	*x = RemoveReply{}
-	mi := &file_peer_v1_peer_proto_msgTypes[17]
+	mi := &file_peer_v1_peer_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1163,7 +1469,7 @@ func (x *RemoveReply) String() string {
 func (*RemoveReply) ProtoMessage() {}
 
 func (x *RemoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[17]
+	mi := &file_peer_v1_peer_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1176,7 +1482,7 @@ func (x *RemoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
 func (*RemoveReply) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{17}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{23}
 }
 
 type TransferRequest struct {
@@ -1188,7 +1494,7 @@ type TransferRequest struct {
 
 func (x *TransferRequest) Reset() {
 	*x = TransferRequest{}
-	mi := &file_peer_v1_peer_proto_msgTypes[18]
+	mi := &file_peer_v1_peer_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1506,7 @@ func (x *TransferRequest) String() string {
 func (*TransferRequest) ProtoMessage() {}
 
 func (x *TransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[18]
+	mi := &file_peer_v1_peer_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1519,7 @@ func (x *TransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferRequest.ProtoReflect.Descriptor instead.
 func (*TransferRequest) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{18}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TransferRequest) GetId() string {
@@ -1231,7 +1537,7 @@ type TransferReply struct {
 
 func (x *TransferReply) Reset() {
 	*x = TransferReply{}
-	mi := &file_peer_v1_peer_proto_msgTypes[19]
+	mi := &file_peer_v1_peer_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1549,7 @@ func (x *TransferReply) String() string {
 func (*TransferReply) ProtoMessage() {}
 
 func (x *TransferReply) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_v1_peer_proto_msgTypes[19]
+	mi := &file_peer_v1_peer_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1562,7 @@ func (x *TransferReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferReply.ProtoReflect.Descriptor instead.
 func (*TransferReply) Descriptor() ([]byte, []int) {
-	return file_peer_v1_peer_proto_rawDescGZIP(), []int{19}
+	return file_peer_v1_peer_proto_rawDescGZIP(), []int{25}
 }
 
 var File_peer_v1_peer_proto protoreflect.FileDescriptor
@@ -1283,7 +1589,7 @@ const file_peer_v1_peer_proto_rawDesc = "" +
 	"\fupper_millis\x18\x04 \x01(\x03R\vupperMillis\x12\x18\n" +
 	"\atrouble\x18\x05 \x01(\tR\atrouble\x12\x19\n" +
 	"\bdisk_low\x18\x06 \x01(\bR\adiskLow\x12\x12\n" +
-	"\x04boot\x18\a \x01(\tR\x04boot\"\xe9\x02\n" +
+	"\x04boot\x18\a \x01(\tR\x04boot\"\xf0\x02\n" +
 	"\n" +
 	"PulseReply\x12\x18\n" +
 	"\aleading\x18\x01 \x01(\bR\aleading\x12\x16\n" +
@@ -1298,16 +1604,32 @@ const file_peer_v1_peer_proto_rawDesc = "" +
 	"\n" +
 	"members_at\x18\t \x01(\x04R\tmembersAt\x12.\n" +
 	"\x06health\x18\n" +
-	" \x03(\v2\x16.port67.peer.v1.HealthR\x06health\x12\x1e\n" +
-	"\n" +
-	"remembered\x18\v \x01(\x04R\n" +
-	"remembered\"\x8a\x01\n" +
+	" \x03(\v2\x16.port67.peer.v1.HealthR\x06health\x12\x1f\n" +
+	"\vstranded_at\x18\f \x01(\x04R\n" +
+	"strandedAtJ\x04\b\v\x10\f\"W\n" +
+	"\x05Trail\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x14\n" +
+	"\x05voted\x18\x04 \x01(\x04R\x05voted\"7\n" +
+	"\x06Trails\x12-\n" +
+	"\x06trails\x18\x01 \x03(\v2\x15.port67.peer.v1.TrailR\x06trails\"\x0f\n" +
+	"\rRecallRequest\":\n" +
+	"\vRecallReply\x12+\n" +
+	"\x05trail\x18\x01 \x01(\v2\x15.port67.peer.v1.TrailR\x05trail\"N\n" +
+	"\x0eReplaceRequest\x12\x10\n" +
+	"\x03csr\x18\x01 \x01(\fR\x03csr\x12*\n" +
+	"\x04node\x18\x02 \x01(\v2\x16.port67.peer.v1.MemberR\x04node\"b\n" +
+	"\fReplaceReply\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x120\n" +
+	"\amembers\x18\x02 \x03(\v2\x16.port67.peer.v1.MemberR\amembers\"\xb7\x01\n" +
 	"\x06Health\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12&\n" +
 	"\x0fseen_millis_ago\x18\x03 \x01(\x03R\rseenMillisAgo\x12\x18\n" +
 	"\atrouble\x18\x04 \x01(\tR\atrouble\x12\x14\n" +
-	"\x05voter\x18\x05 \x01(\bR\x05voter\",\n" +
+	"\x05voter\x18\x05 \x01(\bR\x05voter\x12+\n" +
+	"\x05trail\x18\x06 \x01(\v2\x15.port67.peer.v1.TrailR\x05trail\",\n" +
 	"\x0eForwardRequest\x12\x1a\n" +
 	"\bcommands\x18\x01 \x03(\fR\bcommands\"E\n" +
 	"\fForwardReply\x125\n" +
@@ -1356,7 +1678,7 @@ const file_peer_v1_peer_proto_rawDesc = "" +
 	"\x0eFATE_COMMITTED\x10\x01\x12\x12\n" +
 	"\x0eFATE_NO_LEADER\x10\x02\x12\x13\n" +
 	"\x0fFATE_OVERLOADED\x10\x03\x12\x10\n" +
-	"\fFATE_UNKNOWN\x10\x042\xb6\x04\n" +
+	"\fFATE_UNKNOWN\x10\x042\xc5\x05\n" +
 	"\x04Peer\x12A\n" +
 	"\x05Pulse\x12\x1c.port67.peer.v1.PulseRequest\x1a\x1a.port67.peer.v1.PulseReply\x12G\n" +
 	"\aForward\x12\x1e.port67.peer.v1.ForwardRequest\x1a\x1c.port67.peer.v1.ForwardReply\x12@\n" +
@@ -1365,7 +1687,9 @@ const file_peer_v1_peer_proto_rawDesc = "" +
 	"\x05Admit\x12\x1b.port67.peer.v1.JoinRequest\x1a\x19.port67.peer.v1.JoinReply\x12A\n" +
 	"\x05Renew\x12\x1c.port67.peer.v1.RenewRequest\x1a\x1a.port67.peer.v1.RenewReply\x12D\n" +
 	"\x06Remove\x12\x1d.port67.peer.v1.RemoveRequest\x1a\x1b.port67.peer.v1.RemoveReply\x12J\n" +
-	"\bTransfer\x12\x1f.port67.peer.v1.TransferRequest\x1a\x1d.port67.peer.v1.TransferReply2I\n" +
+	"\bTransfer\x12\x1f.port67.peer.v1.TransferRequest\x1a\x1d.port67.peer.v1.TransferReply\x12D\n" +
+	"\x06Recall\x12\x1d.port67.peer.v1.RecallRequest\x1a\x1b.port67.peer.v1.RecallReply\x12G\n" +
+	"\aReplace\x12\x1e.port67.peer.v1.ReplaceRequest\x1a\x1c.port67.peer.v1.ReplaceReply2I\n" +
 	"\aJoining\x12>\n" +
 	"\x04Join\x12\x1b.port67.peer.v1.JoinRequest\x1a\x19.port67.peer.v1.JoinReplyB\x1dZ\x1bport67/proto/peer/v1;peerv1b\x06proto3"
 
@@ -1382,62 +1706,77 @@ func file_peer_v1_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_peer_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_peer_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_peer_v1_peer_proto_goTypes = []any{
 	(Fate)(0),               // 0: port67.peer.v1.Fate
 	(*Member)(nil),          // 1: port67.peer.v1.Member
 	(*PulseRequest)(nil),    // 2: port67.peer.v1.PulseRequest
 	(*PulseReply)(nil),      // 3: port67.peer.v1.PulseReply
-	(*Health)(nil),          // 4: port67.peer.v1.Health
-	(*ForwardRequest)(nil),  // 5: port67.peer.v1.ForwardRequest
-	(*ForwardReply)(nil),    // 6: port67.peer.v1.ForwardReply
-	(*Forwarded)(nil),       // 7: port67.peer.v1.Forwarded
-	(*TellRequest)(nil),     // 8: port67.peer.v1.TellRequest
-	(*Exchange)(nil),        // 9: port67.peer.v1.Exchange
-	(*TellReply)(nil),       // 10: port67.peer.v1.TellReply
-	(*DigestAtRequest)(nil), // 11: port67.peer.v1.DigestAtRequest
-	(*DigestAtReply)(nil),   // 12: port67.peer.v1.DigestAtReply
-	(*JoinRequest)(nil),     // 13: port67.peer.v1.JoinRequest
-	(*JoinReply)(nil),       // 14: port67.peer.v1.JoinReply
-	(*RenewRequest)(nil),    // 15: port67.peer.v1.RenewRequest
-	(*RenewReply)(nil),      // 16: port67.peer.v1.RenewReply
-	(*RemoveRequest)(nil),   // 17: port67.peer.v1.RemoveRequest
-	(*RemoveReply)(nil),     // 18: port67.peer.v1.RemoveReply
-	(*TransferRequest)(nil), // 19: port67.peer.v1.TransferRequest
-	(*TransferReply)(nil),   // 20: port67.peer.v1.TransferReply
+	(*Trail)(nil),           // 4: port67.peer.v1.Trail
+	(*Trails)(nil),          // 5: port67.peer.v1.Trails
+	(*RecallRequest)(nil),   // 6: port67.peer.v1.RecallRequest
+	(*RecallReply)(nil),     // 7: port67.peer.v1.RecallReply
+	(*ReplaceRequest)(nil),  // 8: port67.peer.v1.ReplaceRequest
+	(*ReplaceReply)(nil),    // 9: port67.peer.v1.ReplaceReply
+	(*Health)(nil),          // 10: port67.peer.v1.Health
+	(*ForwardRequest)(nil),  // 11: port67.peer.v1.ForwardRequest
+	(*ForwardReply)(nil),    // 12: port67.peer.v1.ForwardReply
+	(*Forwarded)(nil),       // 13: port67.peer.v1.Forwarded
+	(*TellRequest)(nil),     // 14: port67.peer.v1.TellRequest
+	(*Exchange)(nil),        // 15: port67.peer.v1.Exchange
+	(*TellReply)(nil),       // 16: port67.peer.v1.TellReply
+	(*DigestAtRequest)(nil), // 17: port67.peer.v1.DigestAtRequest
+	(*DigestAtReply)(nil),   // 18: port67.peer.v1.DigestAtReply
+	(*JoinRequest)(nil),     // 19: port67.peer.v1.JoinRequest
+	(*JoinReply)(nil),       // 20: port67.peer.v1.JoinReply
+	(*RenewRequest)(nil),    // 21: port67.peer.v1.RenewRequest
+	(*RenewReply)(nil),      // 22: port67.peer.v1.RenewReply
+	(*RemoveRequest)(nil),   // 23: port67.peer.v1.RemoveRequest
+	(*RemoveReply)(nil),     // 24: port67.peer.v1.RemoveReply
+	(*TransferRequest)(nil), // 25: port67.peer.v1.TransferRequest
+	(*TransferReply)(nil),   // 26: port67.peer.v1.TransferReply
 }
 var file_peer_v1_peer_proto_depIdxs = []int32{
 	1,  // 0: port67.peer.v1.PulseRequest.self:type_name -> port67.peer.v1.Member
 	1,  // 1: port67.peer.v1.PulseReply.members:type_name -> port67.peer.v1.Member
-	4,  // 2: port67.peer.v1.PulseReply.health:type_name -> port67.peer.v1.Health
-	7,  // 3: port67.peer.v1.ForwardReply.outcomes:type_name -> port67.peer.v1.Forwarded
-	0,  // 4: port67.peer.v1.Forwarded.fate:type_name -> port67.peer.v1.Fate
-	9,  // 5: port67.peer.v1.TellRequest.handled:type_name -> port67.peer.v1.Exchange
-	1,  // 6: port67.peer.v1.JoinRequest.node:type_name -> port67.peer.v1.Member
-	1,  // 7: port67.peer.v1.JoinReply.members:type_name -> port67.peer.v1.Member
-	2,  // 8: port67.peer.v1.Peer.Pulse:input_type -> port67.peer.v1.PulseRequest
-	5,  // 9: port67.peer.v1.Peer.Forward:input_type -> port67.peer.v1.ForwardRequest
-	8,  // 10: port67.peer.v1.Peer.Tell:input_type -> port67.peer.v1.TellRequest
-	11, // 11: port67.peer.v1.Peer.DigestAt:input_type -> port67.peer.v1.DigestAtRequest
-	13, // 12: port67.peer.v1.Peer.Admit:input_type -> port67.peer.v1.JoinRequest
-	15, // 13: port67.peer.v1.Peer.Renew:input_type -> port67.peer.v1.RenewRequest
-	17, // 14: port67.peer.v1.Peer.Remove:input_type -> port67.peer.v1.RemoveRequest
-	19, // 15: port67.peer.v1.Peer.Transfer:input_type -> port67.peer.v1.TransferRequest
-	13, // 16: port67.peer.v1.Joining.Join:input_type -> port67.peer.v1.JoinRequest
-	3,  // 17: port67.peer.v1.Peer.Pulse:output_type -> port67.peer.v1.PulseReply
-	6,  // 18: port67.peer.v1.Peer.Forward:output_type -> port67.peer.v1.ForwardReply
-	10, // 19: port67.peer.v1.Peer.Tell:output_type -> port67.peer.v1.TellReply
-	12, // 20: port67.peer.v1.Peer.DigestAt:output_type -> port67.peer.v1.DigestAtReply
-	14, // 21: port67.peer.v1.Peer.Admit:output_type -> port67.peer.v1.JoinReply
-	16, // 22: port67.peer.v1.Peer.Renew:output_type -> port67.peer.v1.RenewReply
-	18, // 23: port67.peer.v1.Peer.Remove:output_type -> port67.peer.v1.RemoveReply
-	20, // 24: port67.peer.v1.Peer.Transfer:output_type -> port67.peer.v1.TransferReply
-	14, // 25: port67.peer.v1.Joining.Join:output_type -> port67.peer.v1.JoinReply
-	17, // [17:26] is the sub-list for method output_type
-	8,  // [8:17] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	10, // 2: port67.peer.v1.PulseReply.health:type_name -> port67.peer.v1.Health
+	4,  // 3: port67.peer.v1.Trails.trails:type_name -> port67.peer.v1.Trail
+	4,  // 4: port67.peer.v1.RecallReply.trail:type_name -> port67.peer.v1.Trail
+	1,  // 5: port67.peer.v1.ReplaceRequest.node:type_name -> port67.peer.v1.Member
+	1,  // 6: port67.peer.v1.ReplaceReply.members:type_name -> port67.peer.v1.Member
+	4,  // 7: port67.peer.v1.Health.trail:type_name -> port67.peer.v1.Trail
+	13, // 8: port67.peer.v1.ForwardReply.outcomes:type_name -> port67.peer.v1.Forwarded
+	0,  // 9: port67.peer.v1.Forwarded.fate:type_name -> port67.peer.v1.Fate
+	15, // 10: port67.peer.v1.TellRequest.handled:type_name -> port67.peer.v1.Exchange
+	1,  // 11: port67.peer.v1.JoinRequest.node:type_name -> port67.peer.v1.Member
+	1,  // 12: port67.peer.v1.JoinReply.members:type_name -> port67.peer.v1.Member
+	2,  // 13: port67.peer.v1.Peer.Pulse:input_type -> port67.peer.v1.PulseRequest
+	11, // 14: port67.peer.v1.Peer.Forward:input_type -> port67.peer.v1.ForwardRequest
+	14, // 15: port67.peer.v1.Peer.Tell:input_type -> port67.peer.v1.TellRequest
+	17, // 16: port67.peer.v1.Peer.DigestAt:input_type -> port67.peer.v1.DigestAtRequest
+	19, // 17: port67.peer.v1.Peer.Admit:input_type -> port67.peer.v1.JoinRequest
+	21, // 18: port67.peer.v1.Peer.Renew:input_type -> port67.peer.v1.RenewRequest
+	23, // 19: port67.peer.v1.Peer.Remove:input_type -> port67.peer.v1.RemoveRequest
+	25, // 20: port67.peer.v1.Peer.Transfer:input_type -> port67.peer.v1.TransferRequest
+	6,  // 21: port67.peer.v1.Peer.Recall:input_type -> port67.peer.v1.RecallRequest
+	8,  // 22: port67.peer.v1.Peer.Replace:input_type -> port67.peer.v1.ReplaceRequest
+	19, // 23: port67.peer.v1.Joining.Join:input_type -> port67.peer.v1.JoinRequest
+	3,  // 24: port67.peer.v1.Peer.Pulse:output_type -> port67.peer.v1.PulseReply
+	12, // 25: port67.peer.v1.Peer.Forward:output_type -> port67.peer.v1.ForwardReply
+	16, // 26: port67.peer.v1.Peer.Tell:output_type -> port67.peer.v1.TellReply
+	18, // 27: port67.peer.v1.Peer.DigestAt:output_type -> port67.peer.v1.DigestAtReply
+	20, // 28: port67.peer.v1.Peer.Admit:output_type -> port67.peer.v1.JoinReply
+	22, // 29: port67.peer.v1.Peer.Renew:output_type -> port67.peer.v1.RenewReply
+	24, // 30: port67.peer.v1.Peer.Remove:output_type -> port67.peer.v1.RemoveReply
+	26, // 31: port67.peer.v1.Peer.Transfer:output_type -> port67.peer.v1.TransferReply
+	7,  // 32: port67.peer.v1.Peer.Recall:output_type -> port67.peer.v1.RecallReply
+	9,  // 33: port67.peer.v1.Peer.Replace:output_type -> port67.peer.v1.ReplaceReply
+	20, // 34: port67.peer.v1.Joining.Join:output_type -> port67.peer.v1.JoinReply
+	24, // [24:35] is the sub-list for method output_type
+	13, // [13:24] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_peer_v1_peer_proto_init() }
@@ -1451,7 +1790,7 @@ func file_peer_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_v1_peer_proto_rawDesc), len(file_peer_v1_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -29,6 +29,8 @@ const (
 	Peer_Renew_FullMethodName    = "/port67.peer.v1.Peer/Renew"
 	Peer_Remove_FullMethodName   = "/port67.peer.v1.Peer/Remove"
 	Peer_Transfer_FullMethodName = "/port67.peer.v1.Peer/Transfer"
+	Peer_Recall_FullMethodName   = "/port67.peer.v1.Peer/Recall"
+	Peer_Replace_FullMethodName  = "/port67.peer.v1.Peer/Replace"
 )
 
 // PeerClient is the client API for Peer service.
@@ -53,6 +55,10 @@ type PeerClient interface {
 	Remove(ctx context.Context, in *RemoveRequest, opts ...grpc.CallOption) (*RemoveReply, error)
 	// Transfer hands leadership over.
 	Transfer(ctx context.Context, in *TransferRequest, opts ...grpc.CallOption) (*TransferReply, error)
+	// Recall returns what this node remembers of the caller, who must not vote before it has heard.
+	Recall(ctx context.Context, in *RecallRequest, opts ...grpc.CallOption) (*RecallReply, error)
+	// Replace gives the caller, who cannot go on as the member that it is, another membership.
+	Replace(ctx context.Context, in *ReplaceRequest, opts ...grpc.CallOption) (*ReplaceReply, error)
 }
 
 type peerClient struct {
@@ -146,6 +152,26 @@ func (c *peerClient) Transfer(ctx context.Context, in *TransferRequest, opts ...
 	return out, nil
 }
 
+func (c *peerClient) Recall(ctx context.Context, in *RecallRequest, opts ...grpc.CallOption) (*RecallReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecallReply)
+	err := c.cc.Invoke(ctx, Peer_Recall_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerClient) Replace(ctx context.Context, in *ReplaceRequest, opts ...grpc.CallOption) (*ReplaceReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplaceReply)
+	err := c.cc.Invoke(ctx, Peer_Replace_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
@@ -168,6 +194,10 @@ type PeerServer interface {
 	Remove(context.Context, *RemoveRequest) (*RemoveReply, error)
 	// Transfer hands leadership over.
 	Transfer(context.Context, *TransferRequest) (*TransferReply, error)
+	// Recall returns what this node remembers of the caller, who must not vote before it has heard.
+	Recall(context.Context, *RecallRequest) (*RecallReply, error)
+	// Replace gives the caller, who cannot go on as the member that it is, another membership.
+	Replace(context.Context, *ReplaceRequest) (*ReplaceReply, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -201,6 +231,12 @@ func (UnimplementedPeerServer) Remove(context.Context, *RemoveRequest) (*RemoveR
 }
 func (UnimplementedPeerServer) Transfer(context.Context, *TransferRequest) (*TransferReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Transfer not implemented")
+}
+func (UnimplementedPeerServer) Recall(context.Context, *RecallRequest) (*RecallReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Recall not implemented")
+}
+func (UnimplementedPeerServer) Replace(context.Context, *ReplaceRequest) (*ReplaceReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Replace not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -356,6 +392,42 @@ func _Peer_Transfer_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Recall_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecallRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Recall(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Recall_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Recall(ctx, req.(*RecallRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Peer_Replace_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplaceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Replace(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Replace_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Replace(ctx, req.(*ReplaceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -390,6 +462,14 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Transfer",
 			Handler:    _Peer_Transfer_Handler,
+		},
+		{
+			MethodName: "Recall",
+			Handler:    _Peer_Recall_Handler,
+		},
+		{
+			MethodName: "Replace",
+			Handler:    _Peer_Replace_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
