@@ -8,7 +8,8 @@
 //	  leader:         stamp, encode, raft.Apply ──▶ Raft ──▶ replica.Apply ──▶ results, back to the callers
 //	  follower:       Peer.Forward to the leader, whose own proposer does the above
 //
-// Read node.go (who owns which goroutine), propose.go, replica.go, time.go, lead.go in this order. The
+// Read node.go (who owns which goroutine), propose.go, replica.go, time.go, lead.go in this order; then
+// fence.go and replace.go for what a node does that may have lost, or has lost, what made it a member. The
 // guards against what hashicorp/raft does wrong carry their numbers of safety.md §5 (G1 … G14) and most of
 // them stand in raft.go.
 //
