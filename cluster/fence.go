@@ -196,19 +196,15 @@ func (n *Node) prove(ctx context.Context) error {
 	began := time.Now()
 	answered := map[storage.NodeID]bool{}
 	for {
-		silent, need := n.unproven(answered)
-		enough := len(answered) >= need && time.Since(began) >= n.timing.Recall
-		if len(silent) == 0 || enough {
-			if !n.fence.isOpen() {
-				n.logger.Info("nothing lost, as far as the others remember", "asked", len(answered),
-					"silent", len(silent))
-			}
+		ask, proven := n.unproven(answered, time.Since(began) >= n.timing.Recall)
+		if proven && !n.fence.isOpen() {
+			n.logger.Info("nothing lost, as far as the others remember", "asked", len(answered), "silent", len(ask))
 			n.fence.open()
 		}
-		if len(silent) == 0 {
+		if len(ask) == 0 {
 			return nil
 		}
-		if err := n.recallAll(ctx, silent, answered); err != nil {
+		if err := n.recallAll(ctx, ask, answered); err != nil {
 			n.abandon(err)
 			return nil
 		}
@@ -222,21 +218,26 @@ func (n *Node) prove(ctx context.Context) error {
 	}
 }
 
-// unproven returns the members that have not answered yet, and how many answers make a majority of the voters
-// together with this node.
-func (n *Node) unproven(answered map[storage.NodeID]bool) (silent []storage.NodeID, need int) {
-	others := n.members.others()
+// unproven returns the members that have not answered yet, and whether this node may take part: all voters
+// have answered, or, once it is late, enough of them to make a majority together with this node. Who does not
+// vote is asked, too, but not waited for: it may be known from long ago only. A node that has just joined
+// knows no voters, and waits for everybody.
+func (n *Node) unproven(answered map[storage.NodeID]bool, late bool) (ask []storage.NodeID, proven bool) {
 	voters := n.voters()
-	count := 0
-	for _, m := range others {
-		if !answered[m.ID] {
-			silent = append(silent, m.ID)
+	others, have := 0, 0
+	for _, m := range n.members.others() {
+		counts := len(voters) == 0 || voters[m.ID]
+		if counts {
+			others++
 		}
-		if len(voters) == 0 || voters[m.ID] {
-			count++
+		switch {
+		case !answered[m.ID]:
+			ask = append(ask, m.ID)
+		case counts:
+			have++
 		}
 	}
-	return silent, (count + 1) / 2
+	return ask, have == others || (late && have >= (others+1)/2)
 }
 
 // recallAll asks members what they remember, notes who has answered, and returns an error if one of them

@@ -230,6 +230,9 @@ func (n *Node) mayReplace(old, next storage.Node) error {
 	if _, err := uuid.Parse(string(next.ID)); err != nil {
 		return fmt.Errorf("%w: node ID %q: wants a UUID", storage.ErrRefused, next.ID)
 	}
+	if _, known := n.members.get(next.ID); known {
+		return fmt.Errorf("%w: node ID %s: that of a member", storage.ErrRefused, next.ID)
+	}
 	if err := n.canLose(old.ID); err != nil {
 		return err
 	}

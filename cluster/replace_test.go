@@ -134,6 +134,7 @@ func TestReplace_WhatTheLeaderRefuses(t *testing.T) {
 	}
 	refused("nobody", request(uuid.NewString()), "not a member")
 	refused(others[0].id, request("n9"), "wants a UUID")
+	refused(others[0].id, request(string(others[1].id)), "that of a member")
 	refused(others[0].id, &peerv1.ReplaceRequest{Csr: []byte("x"), Node: request(uuid.NewString()).Node}, "certificate request")
 	old := request(uuid.NewString())
 	old.Node.Level = 0
