@@ -196,11 +196,7 @@ func (n *Node) prove(ctx context.Context) error {
 	began := time.Now()
 	answered := map[storage.NodeID]bool{}
 	for {
-		ask, proven := n.unproven(answered, time.Since(began) >= n.timing.Recall)
-		if proven && !n.fence.isOpen() {
-			n.logger.Info("nothing lost, as far as the others remember", "asked", len(answered), "silent", len(ask))
-			n.fence.open()
-		}
+		ask := n.openIfProven(answered, time.Since(began) >= n.timing.Recall)
 		if len(ask) == 0 {
 			return nil
 		}
@@ -216,6 +212,16 @@ func (n *Node) prove(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// openIfProven opens the fence if it may, and returns the members that have not answered yet.
+func (n *Node) openIfProven(answered map[storage.NodeID]bool, late bool) (ask []storage.NodeID) {
+	ask, proven := n.unproven(answered, late)
+	if proven && !n.fence.isOpen() {
+		n.logger.Info("nothing lost, as far as the others remember", "asked", len(answered), "silent", len(ask))
+		n.fence.open()
+	}
+	return ask
 }
 
 // unproven returns the members that have not answered yet, and whether this node may take part: all voters
@@ -269,6 +275,7 @@ func (n *Node) recallAll(ctx context.Context, ids []storage.NodeID, answered map
 				"remembers index %d of term %d and a vote in term %d: %w", n.folder.Dir(), here.index, here.term,
 				here.voted, n.nameOf(a.id), a.trail.index, a.trail.term, a.trail.voted, errWentBack)
 		}
+		n.openIfProven(answered, false) // Not only when the slowest has answered, who may not even count.
 	}
 	return nil
 }

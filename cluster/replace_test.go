@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -106,6 +108,49 @@ func TestG5_ANodeThatCannotTakeItsSnapshotBecomesAnother(t *testing.T) {
 	}
 	if err := victim.kill(); err != nil {
 		t.Errorf("Run = %v, want it to go on until it is stopped", err)
+	}
+}
+
+// TestG5_OnlyWhatWasRestoredAgainAndAgainCounts: the leader's word alone makes no node give up its membership; it
+// counts what it sent, not what arrived.
+func TestG5_OnlyWhatWasRestoredAgainAndAgainCounts(t *testing.T) {
+	snapshot := func(index uint64) io.ReadCloser {
+		s := storage.New()
+		s.Apply(index, storage.Entry{At: 1, Commands: []storage.Command{
+			storage.Found{ClusterID: "c", Node: storage.Node{ID: "n", Level: 1}},
+		}})
+		var b bytes.Buffer
+		if _, err := s.Freeze().WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		return io.NopCloser(&b)
+	}
+	r := newReplica()
+	r.onChange, r.onHalt = func() {}, func(error) {}
+	for i, step := range []struct {
+		restore uint64
+		often   bool
+	}{
+		{10, false}, {10, false}, {20, false}, {20, false}, {20, true}, {20, true},
+	} {
+		if err := r.Restore(snapshot(step.restore)); err != nil {
+			t.Fatal(err)
+		}
+		// The snapshot's own index may be beyond that of the state.
+		if got := r.restoredOften(step.restore + 2); got != step.often {
+			t.Errorf("after restore %d: %t, want %t", i+1, got, step.often)
+		}
+	}
+	if r.restoredOften(19) {
+		t.Error("taken for another snapshot")
+	}
+	tick, err := logcodec.Encode(storage.Entry{At: 2, Commands: []storage.Command{storage.Tick{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Apply(&raft.Log{Index: 21, Data: tick})
+	if r.restoredOften(22) {
+		t.Error("it got on, and counts as stranded")
 	}
 }
 

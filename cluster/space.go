@@ -219,7 +219,7 @@ func (n *Node) trim(ctx context.Context) error {
 		if err := n.keepEntries(n.trailing()); err != nil {
 			return err
 		}
-		switch err := n.raft.Snapshot().Error(); {
+		switch err := n.snapshot(ctx); {
 		case err == nil:
 			n.replica.saved(octets)
 			n.logger.Debug("snapshot taken", "entries", entries, "octets", octets)
@@ -228,6 +228,18 @@ func (n *Node) trim(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// snapshot takes one, and does not wait for its end longer than ctx lasts.
+func (n *Node) snapshot(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- n.raft.Snapshot().Error() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // trailing returns how many entries to keep behind the next snapshot: trailingLogs, or the newest that have
