@@ -151,7 +151,7 @@ func (t Timing) withDefaults() Timing {
 	or(&t.Checkpoint, 30*time.Second)
 	or(&t.DiskSlow, time.Second)
 	or(&t.DiskHung, 10*time.Second)
-	or(&t.Recall, time.Second)
+	or(&t.Recall, 500*time.Millisecond)
 	or(&t.Extend, 50*time.Millisecond)
 	return t
 }
