@@ -276,3 +276,38 @@ func TestRollback_ToWhenItWasAloneIsNoticedWhenAnotherCalls_P15(t *testing.T) {
 		t.Error("the one who lost nothing stopped, too")
 	}
 }
+
+// TestRollback_AnOperatorAcceptsTheLoss: the way out of docs/safety.md §6 when more nodes are recognised than the
+// cluster can spare.
+func TestRollback_AnOperatorAcceptsTheLoss_P15(t *testing.T) {
+	members := three(t)
+	_, others := leaderOf(t, members)
+	victim := others[0]
+	victim.setBack(func() {
+		victim.mustPropose(bind(1))
+		if err := victim.Barrier(patient(t)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, m := range members {
+		if m != victim {
+			_ = m.kill()
+			m.relisten()
+		}
+		for _, name := range []string{fileTrails, fileSuccessor} {
+			if err := os.RemoveAll(filepath.Join(m.dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	was := victim.id
+	for _, m := range members {
+		m.start()
+	}
+	if r := victim.mustPropose(bind(2)); r.Refusal != storage.Granted {
+		t.Errorf("Bind: refused (%d) %s", r.Refusal, r.Detail)
+	}
+	if !victim.Serving() || victim.id != was {
+		t.Errorf("fenced in spite of the operator: %s", victim.trouble())
+	}
+}
