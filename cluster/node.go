@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"port67/cluster/journal"
 	"port67/cluster/trust"
 	"port67/storage"
 	"port67/storage/disk"
@@ -75,6 +76,7 @@ type Node struct {
 	ward     *ward
 	says     *sayings
 	space    *space
+	journal  *journal.Journal // nil: none is kept
 	// reported is the highest index that this process has told others it had applied.
 	reported atomic.Uint64
 
@@ -170,7 +172,7 @@ func Open(o Options) (n *Node, err error) {
 		}
 	}
 	undo = append(undo, listener.Close)
-	return n, n.startRaft(listener)
+	return n, n.startRaft(listener, o.HistoryMax)
 }
 
 // identify reads who this node is.
@@ -225,7 +227,7 @@ func (n *Node) measureDisk(allowed bool) error {
 	return nil
 }
 
-func (n *Node) startRaft(listener net.Listener) error {
+func (n *Node) startRaft(listener net.Listener, historyMax int64) error {
 	logger := raftLogger(n.logger)
 	snapshots, err := n.folder.Snapshots(logger)
 	if err != nil {
@@ -233,6 +235,7 @@ func (n *Node) startRaft(listener net.Listener) error {
 	}
 	n.snapshots = snapshots
 	n.port = trust.NewPort(n.keeper, listener, n.members.admit)
+	n.openJournal(historyMax)
 	n.transport = newTransport(n.port.Raft(), n.port.Dial, n.members, n.store, n.timing, logger, n.installsAlarm)
 	n.raft, err = raft.NewRaft(raftConfig(string(n.id), n.timing, logger, n.led), n.replica, n.store, n.store,
 		snapshots, n.transport)
@@ -261,7 +264,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	for _, f := range []func(context.Context) error{
 		n.port.Run, n.follow, n.propose, n.extend, n.pulse, n.verifier.run, n.watchDisk, n.watchDigest,
-		n.keepMembers, n.keepCertificate, n.undrain, n.awaitFatal,
+		n.keepMembers, n.keepCertificate, n.undrain, n.awaitFatal, n.journal.Run,
 	} {
 		group.Go(func() error { return f(ctx) })
 	}
@@ -289,6 +292,9 @@ func (n *Node) close(hung bool) {
 	go func() {
 		defer close(ended)
 		_ = n.raft.Shutdown().Error()
+		if err := n.journal.Close(); err != nil {
+			n.logger.Warn("history not written", "error", err)
+		}
 		_ = n.store.Close()
 		_ = n.folder.Close()
 	}()
