@@ -3,16 +3,19 @@ package journal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 
+	"port67/storage"
 	"port67/storage/disk"
 	"port67/storage/history"
 	"port67/storage/lease"
 )
 
 // ErrOff means that a node keeps no journal.
-var ErrOff = errors.New("this node keeps no history: set history.size in its node file")
+var ErrOff = fmt.Errorf("this node keeps no history: set history.size in its node file, or ask another: %w",
+	storage.ErrRefused)
 
 // Find answers a query from this node's journal, newest event first. It waits for the disk, and for nobody
 // else. The error wraps ErrOff if there is no journal.
