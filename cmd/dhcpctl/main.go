@@ -85,6 +85,7 @@ node reachable.`,
 		"how long to wait for an answer (default 15s, 40s where a command moves nodes)")
 	root.AddCommand(t.clusterNoun(), t.nodeNoun(), t.leaseNoun(), t.subnetNoun(), t.reservationNoun(),
 		t.configNoun(), t.versionCommand(), t.completionCommand())
+	t.complete(root)
 	return root
 }
 

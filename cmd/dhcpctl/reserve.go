@@ -42,15 +42,10 @@ revision of the configuration; see dhcpctl reservation --help.`,
 			if c.Flags().Changed("hostname") {
 				r.Hostname = hostname
 			}
-			client, err := t.reservations(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.CreateReservation(ctx, &adminv1.CreateReservationRequest{
-				Reservation: r, Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
-			})
+			resp, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
+				adminv1.ReservationServiceClient.CreateReservation, &adminv1.CreateReservationRequest{
+					Reservation: r, Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
+				})
 			if err != nil {
 				return err
 			}

@@ -19,12 +19,6 @@ func (t *tool) subnetNoun() *cobra.Command {
 		t.subnetList(), t.subnetShow())
 }
 
-// subnets returns the client of SubnetService.
-func (t *tool) subnets(c *cobra.Command) (adminv1.SubnetServiceClient, error) {
-	conn, err := t.dial(c)
-	return adminv1.NewSubnetServiceClient(conn), err
-}
-
 // subnetList lists subnets.
 func (t *tool) subnetList() *cobra.Command {
 	return t.reads(&cobra.Command{
@@ -37,17 +31,12 @@ booking, or declined.`,
   dhcpctl subnet list -o json | jq '.subnets[] | select(.usage.free < 10)'`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.subnets(c)
-			if err != nil {
-				return err
-			}
 			all := &adminv1.ListSubnetsResponse{}
 			for {
-				ctx, cancel := t.deadline(c, waitDefault)
-				page, err := client.ListSubnets(ctx, &adminv1.ListSubnetsRequest{
-					PageSize: subnetPage, PageToken: all.GetNextPageToken(), Stale: t.stale,
-				})
-				cancel()
+				page, err := call(t, c, waitDefault, adminv1.NewSubnetServiceClient,
+					adminv1.SubnetServiceClient.ListSubnets, &adminv1.ListSubnetsRequest{
+						PageSize: subnetPage, PageToken: all.GetNextPageToken(), Stale: t.stale,
+					})
 				if err != nil {
 					return err
 				}
@@ -90,20 +79,14 @@ func percent(u *adminv1.Usage) string {
 // subnetShow shows one subnet.
 func (t *tool) subnetShow() *cobra.Command {
 	return t.reads(&cobra.Command{
-		Use:               "show PREFIX",
-		Short:             "Show one subnet, its pools and its settings",
-		Long:              "Show one subnet, its pools, and the settings in force there after inheritance.",
-		Example:           "  dhcpctl subnet show 10.67.0.0/16",
-		Args:              exactly("PREFIX"),
-		ValidArgsFunction: t.completeSubnets,
+		Use:     "show PREFIX",
+		Short:   "Show one subnet, its pools and its settings",
+		Long:    "Show one subnet, its pools, and the settings in force there after inheritance.",
+		Example: "  dhcpctl subnet show 10.67.0.0/16",
+		Args:    exactly("PREFIX"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.subnets(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.GetSubnet(ctx, &adminv1.GetSubnetRequest{Prefix: args[0], Stale: t.stale})
+			resp, err := call(t, c, waitDefault, adminv1.NewSubnetServiceClient,
+				adminv1.SubnetServiceClient.GetSubnet, &adminv1.GetSubnetRequest{Prefix: args[0], Stale: t.stale})
 			if err != nil {
 				return err
 			}
@@ -150,24 +133,4 @@ func (t *tool) subnetPairs(s *adminv1.Subnet) error {
 // permille is a thousandth part as a percentage.
 func permille(n uint32) string {
 	return strings.TrimSuffix(fmt.Sprintf("%d.%d", n/10, n%10), ".0") + "%"
-}
-
-// completeSubnets offers the prefixes of the subnets to the shell.
-func (t *tool) completeSubnets(c *cobra.Command, args []string, _ string,
-) ([]string, cobra.ShellCompDirective) {
-	client, err := t.subnets(c)
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	ctx, cancel := t.deadline(c, dialTime)
-	defer cancel()
-	resp, err := client.ListSubnets(ctx, &adminv1.ListSubnetsRequest{Stale: true})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var prefixes []string
-	for _, s := range resp.GetSubnets() {
-		prefixes = append(prefixes, s.GetPrefix())
-	}
-	return prefixes, cobra.ShellCompDirectiveNoFileComp
 }

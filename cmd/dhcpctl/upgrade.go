@@ -20,13 +20,8 @@ node has the new release. It works without a quorum.`,
 		Example: "  dhcpctl cluster upgrade status\n  dhcpctl cluster upgrade status -o json | jq .level_outlook",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			st, err := client.GetStatus(ctx, &adminv1.GetStatusRequest{})
+			st, err := call(t, c, waitDefault, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.GetStatus, &adminv1.GetStatusRequest{})
 			if err != nil {
 				return err
 			}
