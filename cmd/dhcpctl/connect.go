@@ -98,9 +98,10 @@ func (t *tool) dial(c *cobra.Command) (*grpc.ClientConn, error) {
 	return conn, err
 }
 
-// call asks a node: it connects if that was not done yet, and waits for the answer as long as the user says, or
-// else for so long.
-func call[C, Q, S any](t *tool, c *cobra.Command, def time.Duration, service func(grpc.ClientConnInterface) C,
+// call asks a node: it connects if that was not done yet, and waits for the answer as long as the user says,
+// or else for def.
+func call[C, Q, S any](t *tool, c *cobra.Command, def time.Duration,
+	service func(grpc.ClientConnInterface) C,
 	method func(C, context.Context, Q, ...grpc.CallOption) (S, error), req Q,
 ) (S, error) {
 	conn, err := t.dial(c)

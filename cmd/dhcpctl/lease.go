@@ -16,8 +16,8 @@ const leasePage = 5000
 func (t *tool) leaseNoun() *cobra.Command {
 	return noun("lease", "Show leases and give them back",
 		"Show leases, and give them back on your word. Times are in the local time zone.",
-		t.leaseList(), t.leaseShow(), t.leaseReserve(), t.leaseRelease(), t.leaseDelete(), t.leaseClearDeclined(),
-		t.leaseWatch())
+		t.leaseList(), t.leaseShow(), t.leaseHistory(), t.leaseReserve(), t.leaseRelease(), t.leaseDelete(),
+		t.leaseClearDeclined(), t.leaseWatch())
 }
 
 // leases returns the client of LeaseService.

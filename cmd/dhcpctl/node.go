@@ -158,7 +158,8 @@ func (t *tool) nodeUndrain() *cobra.Command {
 		Args:    exactly("NODE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			resp, err := call(t, c, waitLong, adminv1.NewClusterServiceClient,
-				adminv1.ClusterServiceClient.UndrainNode, &adminv1.UndrainNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
+				adminv1.ClusterServiceClient.UndrainNode,
+				&adminv1.UndrainNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
 			if err != nil {
 				return err
 			}

@@ -182,6 +182,19 @@ func shortSpan(d time.Duration) string {
 	return s
 }
 
+// roughSpan returns a span in two units at most: 3d4h, 5h20m, 12m.
+func roughSpan(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < day {
+		return shortSpan(d.Truncate(time.Minute))
+	}
+	text := fmt.Sprintf("%dd", d/day)
+	if hours := d % day / time.Hour; hours > 0 {
+		text += fmt.Sprintf("%dh", hours)
+	}
+	return text
+}
+
 // confirm asks before something that cannot be undone. It passes with --yes and in a dry run; without anybody
 // to ask it refuses.
 func (t *tool) confirm(c *cobra.Command, format string, args ...any) error {

@@ -34,6 +34,8 @@ type clusterKey struct{}
 //	lose          the quorum is lost
 //	heal          it is back
 //	fail ERROR    the next change ends with unknown, overloaded or noleader
+//	gap SPAN      so long passes, then the node's journal begins anew
+//	forget        the node keeps no journal
 //	exits N CMD…  dhcpctl ends with this exit code
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -42,10 +44,16 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       updating(),
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lose":  func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(storage.ErrNoLeader) },
-			"heal":  func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(nil) },
-			"fail":  fail,
-			"exits": exits,
+			"lose":   func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(storage.ErrNoLeader) },
+			"heal":   func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Lose(nil) },
+			"fail":   fail,
+			"exits":  exits,
+			"forget": func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Forget() },
+			"gap": func(ts *testscript.TestScript, _ bool, args []string) {
+				d, err := time.ParseDuration(strings.Join(args, ""))
+				ts.Check(err)
+				clusterOf(ts).Gap(d)
+			},
 		},
 	})
 }

@@ -26,7 +26,13 @@ func (t *tool) subnetList() *cobra.Command {
 		Short: "List subnets with their use",
 		Long: `List subnets with their use. SIZE counts the addresses of all pools; USED those that
 no other client can get now, because they are bound, offered, resting after a
-booking, or declined.`,
+booking, or declined.
+
+FORECAST goes on from the use that the answering node has seen since its start, a
+week at most, which OBSERVED tells (-o wide): about when nothing is free, or steady
+if that will not be within ten times as long. It is a straight line and knows
+nothing of mornings and weekends. A - means that too little was seen yet: it takes
+15 minutes at least, and begins anew when pools are changed.`,
 		Example: `  dhcpctl subnet list
   dhcpctl subnet list -o json | jq '.subnets[] | select(.usage.free < 10)'`,
 		Args: exactly(),
@@ -58,14 +64,36 @@ func (t *tool) subnetTable(subnets []*adminv1.Subnet, wide bool) error {
 		return nil
 	}
 	table := columns{names: []string{
-		"SUBNET", "SIZE", "USED", "FREE", "DECLINED", "USE", "+BOUND", "+RESERVATIONS", "+POOLS", "+NETWORK",
+		"SUBNET", "SIZE", "USED", "FREE", "DECLINED", "USE", "FORECAST", "+OBSERVED", "+BOUND",
+		"+RESERVATIONS", "+POOLS", "+NETWORK",
 	}}
 	for _, s := range subnets {
 		u := s.GetUsage()
-		table.add(s.GetPrefix(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u), u.GetBound(),
-			s.GetReservationCount(), len(s.GetPools()), orNone(s.GetSharedNetwork()))
+		table.add(s.GetPrefix(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u),
+			forecast(s.GetForecast()), observed(s.GetForecast()), u.GetBound(), s.GetReservationCount(), len(s.GetPools()), orNone(s.GetSharedNetwork()))
 	}
 	return table.print(t.out, wide)
+}
+
+// forecast says in words how the use of a subnet goes on.
+func forecast(f *adminv1.Forecast) string {
+	switch f.GetTrend() {
+	case adminv1.Trend_TREND_FULL:
+		return "full"
+	case adminv1.Trend_TREND_STEADY:
+		return "steady"
+	case adminv1.Trend_TREND_FILLING:
+		return "full in about " + roughSpan(f.GetFullIn().AsDuration())
+	}
+	return none
+}
+
+// observed is how long the use was watched.
+func observed(f *adminv1.Forecast) string {
+	if f.GetObserved().AsDuration() == 0 {
+		return none
+	}
+	return roughSpan(f.GetObserved().AsDuration())
 }
 
 // percent is the used part for people, rounded down: 100 % means full.
@@ -105,6 +133,9 @@ func (t *tool) subnetPairs(s *adminv1.Subnet) error {
 	p.add("service address", s.GetServiceAddress())
 	p.add("use", fmt.Sprintf("%d of %d (%s), %d free, %d bound, %d declined", u.GetUsed(), u.GetSize(),
 		percent(u), u.GetFree(), u.GetBound(), u.GetDeclined()))
+	if f := s.GetForecast(); forecast(f) != none {
+		p.add("forecast", forecast(f)+", going by the last "+observed(f))
+	}
 	p.add("reservations", fmt.Sprint(s.GetReservationCount()))
 	p.add("allocation", s.GetAllocation())
 	p.add("early reuse", yesNo(s.GetEarlyReuse()))
