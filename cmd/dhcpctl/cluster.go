@@ -139,7 +139,8 @@ cluster its quorum is refused.`,
 				return err
 			}
 			resp, err := call(t, c, waitLong, adminv1.NewClusterServiceClient,
-				adminv1.ClusterServiceClient.RemoveNode, &adminv1.RemoveNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
+				adminv1.ClusterServiceClient.RemoveNode,
+				&adminv1.RemoveNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
 			if err != nil {
 				return err
 			}

@@ -46,6 +46,14 @@ reservations and revisions as that node knows them.`,
 // complete adds completions to a command and all below it: an argument by its name in the usage, a flag by
 // its own. A command that has some already keeps them.
 func (t *tool) complete(c *cobra.Command) {
+	if !c.HasParent() {
+		formats := cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)
+		_ = c.RegisterFlagCompletionFunc("output", formats) // It fails only for flags that do not exist.
+		_ = c.RegisterFlagCompletionFunc("context", func(c *cobra.Command, _ []string, begin string,
+		) ([]string, cobra.ShellCompDirective) {
+			return t.offer(t.contextNames)(c, nil, begin)
+		})
+	}
 	for _, sub := range c.Commands() {
 		t.complete(sub)
 	}
@@ -75,8 +83,8 @@ func yamlFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirec
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// offer makes a completer out of what lists words that begin with a text. A node that cannot be reached offers
-// nothing: the shell is no place for errors.
+// offer makes a completer out of what lists words that begin with a text. A node that cannot be reached
+// offers nothing: the shell is no place for errors.
 func (t *tool) offer(list func(c *cobra.Command, begin string) ([]string, error)) completer {
 	return func(c *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {

@@ -43,6 +43,7 @@ type link struct {
 	cert    string
 	key     string
 	ca      string
+	context string // the name of the context that some of it comes from; empty: none
 	// dialErr is why the last attempt to connect did not come about, trustErr why one end did not trust the
 	// other; gRPC would bury them.
 	dialErr, trustErr atomic.Pointer[error]
@@ -72,6 +73,9 @@ func (t *tool) dial(c *cobra.Command) (*grpc.ClientConn, error) {
 	if t.conn != nil {
 		return t.conn, nil
 	}
+	if err := t.takeContext(c); err != nil {
+		return nil, err
+	}
 	if f := c.Flags(); f.Changed("socket") {
 		if f.Changed("server") {
 			return nil, usagef(c, "--socket and --server: two ways to one node: give one of them")
@@ -80,12 +84,14 @@ func (t *tool) dial(c *cobra.Command) (*grpc.ClientConn, error) {
 	}
 	creds, dialer := insecure.NewCredentials(), t.link.dialSocket
 	if len(t.link.servers) > 0 {
-		for _, s := range t.link.servers {
-			if _, _, err := net.SplitHostPort(s); err != nil {
-				return nil, usagef(c, "--server %s: HOST:PORT is needed, as in n1.example.org:6702", s)
-			}
+		if err := t.link.checkServers(c); err != nil {
+			return nil, err
 		}
 		conf, err := t.link.tlsConfig()
+		if err != nil && t.link.context != "" {
+			return nil, fmt.Errorf("context %s: %w: put the file back, or dhcpctl context add %s --replace with "+
+				"others", t.link.context, err, t.link.context)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -124,6 +130,16 @@ func (t *tool) deadline(c *cobra.Command, def time.Duration) (context.Context, c
 		def = t.wait
 	}
 	return context.WithTimeout(ctx, def)
+}
+
+// checkServers refuses what is no address of a node.
+func (l *link) checkServers(c *cobra.Command) error {
+	for _, s := range l.servers {
+		if _, _, err := net.SplitHostPort(s); err != nil {
+			return usagef(c, "--server %s: HOST:PORT is needed, as in n1.example.org:6702", s)
+		}
+	}
+	return nil
 }
 
 // dialSocket connects to the local socket.

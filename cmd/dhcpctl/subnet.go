@@ -70,7 +70,8 @@ func (t *tool) subnetTable(subnets []*adminv1.Subnet, wide bool) error {
 	for _, s := range subnets {
 		u := s.GetUsage()
 		table.add(s.GetPrefix(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u),
-			forecast(s.GetForecast()), observed(s.GetForecast()), u.GetBound(), s.GetReservationCount(), len(s.GetPools()), orNone(s.GetSharedNetwork()))
+			forecast(s.GetForecast()), observed(s.GetForecast()), u.GetBound(), s.GetReservationCount(),
+			len(s.GetPools()), orNone(s.GetSharedNetwork()))
 	}
 	return table.print(t.out, wide)
 }

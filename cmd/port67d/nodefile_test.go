@@ -190,3 +190,10 @@ func FuzzReadNodeFile(f *testing.F) {
 		}
 	})
 }
+
+// TestSettings_ToolsVariable: who uses dhcpctl and port67d in one shell must not be told off for the tool's.
+func TestSettings_ToolsVariable(t *testing.T) {
+	if got := unknownVariables([]string{"PORT67_CONTEXT=lab", "PORT67_CONTEXTS=lab"}); len(got) != 1 {
+		t.Errorf("problems %v, want one, of PORT67_CONTEXTS", got)
+	}
+}

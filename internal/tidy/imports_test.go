@@ -113,9 +113,9 @@ var table = []row{
 	{
 		"cmd/dhcpctl", shell, []string{"proto/admin/v1", "storage/configfile", "storage/config"},
 		[]string{
-			"github.com/jedib0t/go-pretty/v6/...", "github.com/spf13/cobra/...", "github.com/spf13/pflag",
-			"golang.org/x/sys/unix", "google.golang.org/...",
-		}, "speaks to the admin API; reads configuration files to point at their problems",
+			"github.com/goccy/go-yaml", "github.com/jedib0t/go-pretty/v6/...", "github.com/spf13/cobra/...",
+			"github.com/spf13/pflag", "golang.org/x/sys/unix", "google.golang.org/...",
+		}, "speaks to the admin API; reads configuration files to point at their problems; contexts are YAML",
 	},
 
 	{
