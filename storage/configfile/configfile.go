@@ -134,8 +134,8 @@ func (d *decoder) parse(src []byte) (root ast.Node, ok bool) {
 }
 
 // TooDeep returns the token with which a YAML text is nested deeper than DepthMax, or nil: the parser
-// recurses, and nothing in a file may end a process with its stack. Lists and keys open a level each by their brackets,
-// or by their marks within one line and its indentation.
+// recurses, and nothing in a file may end a process with its stack. Lists and keys open a level each by their
+// brackets, or by their marks within one line and its indentation.
 func TooDeep(tokens token.Tokens) *token.Token {
 	brackets, marks, line := 0, 0, 0
 	for _, t := range tokens {
