@@ -35,14 +35,19 @@ that answers. Nodes with the same applied index have the same digest.`,
 		Example: "  dhcpctl cluster status\n  dhcpctl cluster status -o json | jq .quorum_margin",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			st, err := call(t, c, waitDefault, adminv1.NewClusterServiceClient,
-				adminv1.ClusterServiceClient.GetStatus, &adminv1.GetStatusRequest{})
+			st, err := t.status(c)
 			if err != nil {
 				return err
 			}
 			return t.show(st, func(wide bool) error { return t.statusForPeople(st, wide) })
 		},
 	}
+}
+
+// status fetches what one node knows of the cluster.
+func (t *tool) status(c *cobra.Command) (*adminv1.GetStatusResponse, error) {
+	return call(t, c, waitDefault, adminv1.NewClusterServiceClient, adminv1.ClusterServiceClient.GetStatus,
+		&adminv1.GetStatusRequest{})
 }
 
 // statusForPeople prints a status as a page.

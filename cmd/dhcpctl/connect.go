@@ -210,6 +210,16 @@ func (c *witnessedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Write looks, when the other end is gone, whether it said why: whoever waits for the write hears of that
+// first.
+func (c *witnessedConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err != nil && c.SetReadDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = c.Read(make([]byte, 1)) // Read notes it.
+	}
+	return n, err
+}
+
 // isAlert says whether err is a TLS alert of the other end.
 func isAlert(err error) bool {
 	var op *net.OpError

@@ -167,20 +167,25 @@ until its booking ends.`,
 			if r.hardware == "" && r.clientID == "" {
 				return usagef(c, "%s: --hardware or --client-id is needed", c.CommandPath())
 			}
-			resp, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
-				adminv1.ReservationServiceClient.CreateReservation, &adminv1.CreateReservationRequest{
-					Reservation: r.message(), Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
-				})
-			if err != nil {
-				return err
-			}
-			return t.report(resp, "reservation %s added, revision %d", reservationName(resp.GetReservation()),
-				resp.GetRevision())
+			return t.addReservation(c, &e, r.message())
 		},
 	}
 	r.flags(c.Flags())
 	e.flags(c.Flags())
 	return t.changes(c)
+}
+
+// addReservation adds a reservation and says so.
+func (t *tool) addReservation(c *cobra.Command, e *edit, r *adminv1.Reservation) error {
+	resp, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
+		adminv1.ReservationServiceClient.CreateReservation, &adminv1.CreateReservationRequest{
+			Reservation: r, Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
+		})
+	if err != nil {
+		return err
+	}
+	return t.report(resp, "reservation %s added, revision %d", reservationName(resp.GetReservation()),
+		resp.GetRevision())
 }
 
 // keyHelp explains how a reservation is named.

@@ -42,15 +42,7 @@ revision of the configuration; see dhcpctl reservation --help.`,
 			if c.Flags().Changed("hostname") {
 				r.Hostname = hostname
 			}
-			resp, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
-				adminv1.ReservationServiceClient.CreateReservation, &adminv1.CreateReservationRequest{
-					Reservation: r, Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
-				})
-			if err != nil {
-				return err
-			}
-			return t.report(resp, "reservation %s added, revision %d", reservationName(resp.GetReservation()),
-				resp.GetRevision())
+			return t.addReservation(c, &e, r)
 		},
 	}
 	c.Flags().StringVar(&hostname, "hostname", "", "another host name than the client's, or none if empty")

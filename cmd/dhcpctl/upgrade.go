@@ -20,8 +20,7 @@ node has the new release. It works without a quorum.`,
 		Example: "  dhcpctl cluster upgrade status\n  dhcpctl cluster upgrade status -o json | jq .level_outlook",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			st, err := call(t, c, waitDefault, adminv1.NewClusterServiceClient,
-				adminv1.ClusterServiceClient.GetStatus, &adminv1.GetStatusRequest{})
+			st, err := t.status(c)
 			if err != nil {
 				return err
 			}
