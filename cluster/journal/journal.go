@@ -115,6 +115,9 @@ func (j *Journal) stamp(index uint64, clock lease.Instant) disk.Stamp {
 // are apart, or farther.
 func (j *Journal) wall(index uint64, clock lease.Instant, last disk.Stamp) (seconds int64, reckoned bool) {
 	now := j.opt.Now().Unix()
+	if j.present.Load() == 0 { // Not known a moment ago; it is well before the first comparison is due.
+		j.compare()
+	}
 	present := j.present.Load()
 	old := index <= j.opt.Old || present == 0
 	switch late := present - int64(clock); {
