@@ -69,7 +69,7 @@ func (s *search) segment(segment *disk.Segment) (done bool, err error) {
 	if s.Before.Index != 0 && first.Index > s.Before.Index {
 		return false, nil
 	}
-	if s.Until != 0 && first.Wall > s.Until {
+	if s.Until != 0 && first.Wall > s.Until && !segment.Gap {
 		s.next = first
 		return false, nil
 	}

@@ -206,6 +206,25 @@ func TestRestored_LeavesAGap(t *testing.T) {
 	w.want(history.Query{Addr: addr(5), Since: 51_999}, "501.0@52000", "")
 }
 
+// TestFind_AGapThatBeginsASegment: it may be older than all else in its segment, and must not be passed over.
+func TestFind_AGapThatBeginsASegment(t *testing.T) {
+	w := newWorld(t)
+	w.bind(10, 1000, 5)
+	w.flush()
+	_ = w.Close() // The next frame begins a segment.
+	w.present, w.now = 3000, 52_000
+	w.compare()
+	w.Restored(500, 3000)
+	w.bind(501, 3000, 5)
+	w.flush()
+	if n := len(w.store.Segments()); n != 2 {
+		t.Fatalf("%d segments, want 2", n)
+	}
+	w.want(history.Query{Addr: addr(5), Until: 51_000}, "10.0@50000", "(10,500]1")
+	w.start()
+	w.want(history.Query{Addr: addr(5), Until: 51_000}, "10.0@50000", "(10,500]1")
+}
+
 // TestWall: live, behind, and in the dark.
 func TestWall(t *testing.T) {
 	w := newWorld(t)

@@ -85,6 +85,8 @@ func appendGap(b []byte, from Stamp, lost uint64) []byte {
 	return binary.BigEndian.AppendUint64(b, lost)
 }
 
+func isGap(k frameKind) bool { return k == frameSkip || k == frameLost }
+
 // nextFrame returns the first frame of b, and its length. ok is false at the end and at what is no frame.
 func nextFrame(b []byte) (f Frame, kind frameKind, size int, ok bool) {
 	if len(b) < frameHead {
@@ -104,7 +106,7 @@ func nextFrame(b []byte) (f Frame, kind frameKind, size int, ok bool) {
 	}
 	f.Body = content[frameFixed:]
 	kind = frameKind(content[0])
-	if kind == frameSkip || kind == frameLost {
+	if isGap(kind) {
 		if len(f.Body) != gapLen {
 			return Frame{}, 0, 0, false
 		}
@@ -136,6 +138,7 @@ func openSegment(path string) (Segment, error) {
 	s.size = info.Size()
 	head := make([]byte, frameHead)
 	if _, err := io.ReadFull(file, head); err == nil {
+		s.Gap = isGap(frameKind(head[8]))
 		s.First = Stamp{
 			Index: binary.BigEndian.Uint64(head[10:]), Clock: int64(binary.BigEndian.Uint64(head[18:])),
 			Wall: int64(binary.BigEndian.Uint64(head[26:])), Reckoned: head[9]&flagReckoned != 0,

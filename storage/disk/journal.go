@@ -75,9 +75,11 @@ type loss struct {
 // Segment is one file of a journal.
 type Segment struct {
 	First Stamp // of its first frame
-	path  string
-	seq   uint64
-	size  int64
+	// Gap says that its first frame stands for missing ones, which may be much older.
+	Gap  bool
+	path string
+	seq  uint64
+	size int64
 }
 
 // Journal opens the folder's journal, or begins one. It keeps limit octets at most. A torn end, as a crash

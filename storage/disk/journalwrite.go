@@ -80,8 +80,8 @@ func (j *Journal) write(batch []byte, room Room) error {
 	}
 	segment := &j.segments[len(j.segments)-1]
 	if j.size == 0 {
-		first, _, _, _ := nextFrame(batch)
-		segment.First = first.Stamp
+		first, kind, _, _ := nextFrame(batch)
+		segment.First, segment.Gap = first.Stamp, isGap(kind)
 	}
 	j.size += int64(n)
 	segment.size = j.size
