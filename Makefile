@@ -1,7 +1,7 @@
 # make            print the verbs
 # make run        a three-node cluster in network namespaces, and a client that gets a lease from it (root)
 # make test       everything CI checks: format, vet, lint, tests with the race detector, the lab (root)
-# make build      bin/port67d and bin/dhcpctl
+# make build      bin/port67d, bin/dhcpctl and its manual pages in build/man
 # make lint       golangci-lint; changes nothing
 # make format     gofmt
 # make lab        only the tests with real clients and processes in network namespaces (root)
@@ -22,6 +22,7 @@ help:
 
 build:
 	$(GO) build -o bin/ ./cmd/...
+	bin/dhcpctl man build/man
 
 run: packages-run build
 	$(GO) build -o build/demo ./ops/lab/demo

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"port67/cluster/journal"
 	"port67/cluster/trust"
 	"port67/storage"
 	"port67/storage/disk"
@@ -84,6 +85,7 @@ type Node struct {
 	// news; replacing is held while another node is.
 	leaving   atomic.Bool
 	replacing sync.Mutex
+	journal   *journal.Journal // nil: none is kept
 
 	lost    chan error    // why this node must become another member; room for one
 	changed chan struct{} // members may have changed; room for one
@@ -182,7 +184,7 @@ func Open(o Options) (n *Node, err error) {
 		}
 	}
 	undo = append(undo, listener.Close)
-	return n, n.startRaft(listener)
+	return n, n.startRaft(listener, o.HistoryMax)
 }
 
 // identify reads who this node is.
@@ -242,7 +244,7 @@ func (n *Node) measureDisk(allowed bool) error {
 	return nil
 }
 
-func (n *Node) startRaft(listener net.Listener) error {
+func (n *Node) startRaft(listener net.Listener, historyMax int64) error {
 	logger := raftLogger(n.logger)
 	snapshots, err := n.folder.Snapshots(logger)
 	if err != nil {
@@ -250,6 +252,7 @@ func (n *Node) startRaft(listener net.Listener) error {
 	}
 	n.snapshots = snapshots
 	n.port = trust.NewPort(n.keeper, listener, n.members.admit)
+	n.openJournal(historyMax)
 	n.transport = newTransport(n.port.Raft(), n.port.Dial, n, logger)
 	n.raft, err = raft.NewRaft(raftConfig(string(n.id), n.timing, logger, n.led), n.replica, n.store, n.store,
 		snapshots, n.transport)
@@ -279,7 +282,7 @@ func (n *Node) Run(ctx context.Context) error {
 	for _, f := range []func(context.Context) error{
 		n.port.Run, n.follow, n.propose, n.extend, n.pulse, n.verifier.run, n.watchDisk, n.watchDigest,
 		n.keepMembers, n.keepCertificate, n.undrain, n.awaitFatal, n.prove, n.remember, n.replace,
-		n.trim,
+		n.trim, n.journal.Run,
 	} {
 		group.Go(func() error { return f(ctx) })
 	}
@@ -308,6 +311,9 @@ func (n *Node) close(hung bool) {
 		defer close(ended)
 		_ = n.raft.Shutdown().Error()
 		_ = n.memory.save()
+		if err := n.journal.Close(); err != nil {
+			n.logger.Warn("history not written", "error", err)
+		}
 		_ = n.store.Close()
 		_ = n.folder.Close()
 	}()

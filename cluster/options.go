@@ -56,6 +56,8 @@ type Options struct {
 	OnHandled func(from storage.NodeID, h Handled)
 	// Observer is told what can be measured; nil: nobody.
 	Observer Observer
+	// HistoryMax is how many octets of what happened to leases the node keeps; 0: none.
+	HistoryMax int64
 	// AllowSlowDisk starts even if the disk is too slow for the election timeout.
 	AllowSlowDisk bool
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"port67/cluster/journal"
 	"port67/cluster/logcodec"
 	peerv1 "port67/proto/peer/v1"
 	"port67/storage"
@@ -24,6 +25,7 @@ import (
 type replica struct {
 	onChange func()      // members or buckets may have changed; must not block
 	onHalt   func(error) // the node must stop serving; must not block
+	journal  *journal.Journal
 
 	mu      sync.RWMutex
 	state   *storage.State
@@ -59,6 +61,7 @@ func (r *replica) Apply(l *raft.Log) any {
 		return r.halted
 	}
 	results := r.state.Apply(l.Index, entry)
+	r.journal.Applied(l.Index, entry, results, storage.ViewOf(r.state).Clock())
 	r.term = l.Term
 	r.octets += uint64(len(l.Data))
 	r.wake()
@@ -102,7 +105,8 @@ func (r *replica) Snapshot() (raft.FSMSnapshot, error) {
 	if r.halted != nil {
 		return nil, r.halted
 	}
-	return frozen{r.state.Freeze()}, nil
+	v := storage.ViewOf(r.state)
+	return frozen{r.state.Freeze(), v.Index(), v.Clock(), r.journal}, nil
 }
 
 // Restore is part of raft.FSM.
@@ -122,6 +126,7 @@ func (r *replica) Restore(from io.ReadCloser) error {
 		r.restored, r.restores = index, 0
 	}
 	r.restores++
+	r.journal.Restored(storage.ViewOf(state).Index(), storage.ViewOf(state).Clock())
 	r.wake()
 	r.onChange()
 	return nil
@@ -150,10 +155,17 @@ func (r *replica) saved(octets uint64) {
 }
 
 // frozen is a state as it was, being written.
-type frozen struct{ state storage.Frozen }
+type frozen struct {
+	state   storage.Frozen
+	index   uint64
+	clock   lease.Instant
+	journal *journal.Journal
+}
 
-// Persist is part of raft.FSMSnapshot.
+// Persist is part of raft.FSMSnapshot. The journal comes first, since the log that it could be made of anew
+// is cut when the snapshot stands.
 func (f frozen) Persist(sink raft.SnapshotSink) error {
+	f.journal.Persisting(f.index, f.clock)
 	buffer := bufio.NewWriterSize(sink, 1<<16)
 	_, err := f.state.WriteTo(buffer)
 	if err == nil {

@@ -115,6 +115,19 @@ func (s *space) low() bool {
 	return s.isLow()
 }
 
+// room is how much the journal may write. It fills no disk that others have nearly filled.
+func (s *space) room() disk.Room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.isLow():
+		return disk.RoomNone
+	case s.below(warnPercent):
+		return disk.RoomTight
+	}
+	return disk.RoomEnough
+}
+
 // setShort says whether a majority of the disks that are written to is nearly full.
 func (s *space) setShort(short bool) {
 	s.mu.Lock()

@@ -1,12 +1,15 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/hashicorp/raft"
 
+	"port67/cluster/journal"
 	"port67/storage"
+	"port67/storage/history"
 	"port67/storage/lease"
 )
 
@@ -152,3 +155,32 @@ func (n *Node) Wall(i lease.Instant) time.Time {
 	}
 	return time.Now().Add(time.Duration(millisOf(i)-now) * time.Millisecond).Round(time.Second)
 }
+
+// openJournal opens the journal of what happens to leases. A node that cannot keep one serves without.
+func (n *Node) openJournal(most int64) {
+	if most == 0 {
+		return
+	}
+	old, err := n.store.LastIndex()
+	if err == nil {
+		n.journal, err = journal.Open(journal.Options{
+			Folder: n.folder, Max: most, Old: old, Room: n.space.room, Logger: n.logger,
+			Present: func() (lease.Instant, bool) {
+				upper, ok := n.time.upper()
+				return upper.floor(), ok
+			},
+		})
+	}
+	if err != nil {
+		n.logger.Warn("no history is kept", "error", err)
+	}
+	n.replica.journal = n.journal
+}
+
+// History answers from this node's journal what happened to leases. It needs no quorum.
+func (n *Node) History(ctx context.Context, q history.Query) (history.Page, error) {
+	return n.journal.Find(ctx, q)
+}
+
+// HistoryLost returns how many entries this node's journal has not taken since the start.
+func (n *Node) HistoryLost() uint64 { return n.journal.Lost() }

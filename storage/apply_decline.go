@@ -87,10 +87,13 @@ func (s *State) mayDecline(a netip.Addr, k lease.Key) bool {
 // clearDeclined ends the quarantine of one address, or of all. What the address was booked for stays.
 func (s *State) clearDeclined(c ClearDeclined) Result {
 	if !c.Addr.IsValid() {
+		var r Result
 		for _, a := range slices.Collect(s.leases.DeclinedFrom(netip.Addr{})) {
-			s.endQuarantine(a)
+			if l, ok := s.endQuarantine(a); ok {
+				r.Cleared = append(r.Cleared, l)
+			}
 		}
-		return Result{}
+		return r
 	}
 	l, ok := s.endQuarantine(c.Addr)
 	if !ok {

@@ -24,12 +24,6 @@ func (t *tool) clusterNoun() *cobra.Command {
 			t.clusterUpgradeStatus(), t.clusterUpgradeFinalize()))
 }
 
-// cluster returns the client of ClusterService.
-func (t *tool) cluster(c *cobra.Command) (adminv1.ClusterServiceClient, error) {
-	conn, err := t.dial(c)
-	return adminv1.NewClusterServiceClient(conn), err
-}
-
 // clusterStatus shows members, leader and quorum as one node sees them.
 func (t *tool) clusterStatus() *cobra.Command {
 	return &cobra.Command{
@@ -42,19 +36,19 @@ that answers. Nodes with the same applied index have the same digest.`,
 		Example: "  dhcpctl cluster status\n  dhcpctl cluster status -o json | jq .quorum_margin",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			st, err := client.GetStatus(ctx, &adminv1.GetStatusRequest{})
+			st, err := t.status(c)
 			if err != nil {
 				return err
 			}
 			return t.show(st, func(wide bool) error { return t.statusForPeople(st, wide) })
 		},
 	}
+}
+
+// status fetches what one node knows of the cluster.
+func (t *tool) status(c *cobra.Command) (*adminv1.GetStatusResponse, error) {
+	return call(t, c, waitDefault, adminv1.NewClusterServiceClient, adminv1.ClusterServiceClient.GetStatus,
+		&adminv1.GetStatusRequest{})
 }
 
 // statusForPeople prints a status as a page.
@@ -110,15 +104,10 @@ become a member of the cluster.`,
 		Example: "  dhcpctl cluster token\n  dhcpctl cluster token --valid-for 10m -o json | jq -r .token",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.CreateToken(ctx, &adminv1.CreateTokenRequest{
-				ValidFor: durationpb.New(valid), ValidateOnly: t.dryRun,
-			})
+			resp, err := call(t, c, waitDefault, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.CreateToken, &adminv1.CreateTokenRequest{
+					ValidFor: durationpb.New(valid), ValidateOnly: t.dryRun,
+				})
 			if err != nil {
 				return err
 			}
@@ -149,20 +138,15 @@ func (t *tool) clusterRemove() *cobra.Command {
 others; the machine can come back only as a new node, with a wiped data folder
 and a token. A dead node is removed like a living one. What would cost the
 cluster its quorum is refused.`,
-		Example:           "  dhcpctl node drain n3\n  dhcpctl cluster remove n3",
-		Args:              exactly("NODE"),
-		ValidArgsFunction: t.completeNodes,
+		Example: "  dhcpctl node drain n3\n  dhcpctl cluster remove n3",
+		Args:    exactly("NODE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
 			if err := t.confirm(c, "Remove node %s from the cluster for ever?", args[0]); err != nil {
 				return err
 			}
-			ctx, cancel := t.deadline(c, waitLong)
-			defer cancel()
-			resp, err := client.RemoveNode(ctx, &adminv1.RemoveNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
+			resp, err := call(t, c, waitLong, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.RemoveNode,
+				&adminv1.RemoveNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
 			if err != nil {
 				return err
 			}
@@ -178,18 +162,12 @@ func (t *tool) clusterTransfer() *cobra.Command {
 		Short: "Hand leadership to a node",
 		Long: `Hand leadership to a node, or without NODE to the most up-to-date follower. Clients
 notice nothing.`,
-		Example:           "  dhcpctl cluster transfer\n  dhcpctl cluster transfer n2",
-		Args:              between(0, "NODE"),
-		ValidArgsFunction: t.completeNodes,
+		Example: "  dhcpctl cluster transfer\n  dhcpctl cluster transfer n2",
+		Args:    between(0, "NODE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitLong)
-			defer cancel()
 			req := &adminv1.TransferLeadershipRequest{Node: strings.Join(args, ""), ValidateOnly: t.dryRun}
-			resp, err := client.TransferLeadership(ctx, req)
+			resp, err := call(t, c, waitLong, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.TransferLeadership, req)
 			if err != nil {
 				return err
 			}
@@ -219,14 +197,9 @@ do it right after the cluster has started. All nodes must be there.`,
 			if err != nil {
 				return usagef(c, "DURATION %s: a number with a unit is needed, as in 90m or 6h", args[0])
 			}
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
 			req := &adminv1.AdvanceTimeRequest{By: durationpb.New(by), ValidateOnly: true}
-			resp, err := client.AdvanceTime(ctx, req)
+			resp, err := call(t, c, waitDefault, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.AdvanceTime, req)
 			if err != nil {
 				return err
 			}
@@ -236,10 +209,10 @@ do it right after the cluster has started. All nodes must be there.`,
 				return err
 			}
 			if !t.dryRun {
-				ctx, cancel := t.deadline(c, waitDefault)
-				defer cancel()
 				req.ValidateOnly = false
-				if resp, err = client.AdvanceTime(ctx, req); err != nil {
+				resp, err = call(t, c, waitDefault, adminv1.NewClusterServiceClient,
+					adminv1.ClusterServiceClient.AdvanceTime, req)
+				if err != nil {
 					return err
 				}
 			}

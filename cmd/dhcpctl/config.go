@@ -24,12 +24,6 @@ standard input.`,
 		t.configShow(), t.configValidate(), t.configDiff(), t.configApply(), t.configHistory(), t.configRollback())
 }
 
-// configs returns the client of ConfigService.
-func (t *tool) configs(c *cobra.Command) (adminv1.ConfigServiceClient, error) {
-	conn, err := t.dial(c)
-	return adminv1.NewConfigServiceClient(conn), err
-}
-
 // readSource reads a configuration file, or standard input for -.
 func (t *tool) readSource(name string) (string, error) {
 	if name == "-" {
@@ -74,13 +68,8 @@ func (t *tool) configShow() *cobra.Command {
 
 // getRevision fetches a revision with its text; 0 is the one in force.
 func (t *tool) getRevision(c *cobra.Command, revision uint64) (*adminv1.Revision, error) {
-	client, err := t.configs(c)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := t.deadline(c, waitDefault)
-	defer cancel()
-	resp, err := client.GetConfig(ctx, &adminv1.GetConfigRequest{Revision: revision, Stale: t.stale})
+	resp, err := call(t, c, waitDefault, adminv1.NewConfigServiceClient,
+		adminv1.ConfigServiceClient.GetConfig, &adminv1.GetConfigRequest{Revision: revision, Stale: t.stale})
 	return resp.GetRevision(), err
 }
 
@@ -125,13 +114,8 @@ what the change would do to leases, config diff says.`,
 
 // diff asks what a text would change.
 func (t *tool) diff(c *cobra.Command, name, source string) (*adminv1.DiffConfigResponse, error) {
-	client, err := t.configs(c)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := t.deadline(c, waitDefault)
-	defer cancel()
-	return client.DiffConfig(ctx, &adminv1.DiffConfigRequest{Source: source, Name: name, Stale: t.stale})
+	return call(t, c, waitDefault, adminv1.NewConfigServiceClient, adminv1.ConfigServiceClient.DiffConfig,
+		&adminv1.DiffConfigRequest{Source: source, Name: name, Stale: t.stale})
 }
 
 // configDiff says what a file would change.
@@ -210,31 +194,13 @@ and refused.`,
 			if err != nil {
 				return err
 			}
-			d, err := t.diff(c, sourceName(args[0]), source)
-			if err != nil {
-				return err
-			}
-			if err := t.confirmStranding(c, d); err != nil {
-				return err
-			}
-			expected := e.revision(c)
-			if expected == nil {
-				expected = &d.Revision
-			}
-			client, err := t.configs(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.ApplyConfig(ctx, &adminv1.ApplyConfigRequest{
-				Source: source, Name: sourceName(args[0]), Comment: e.comment, ExpectedRevision: expected,
-				ValidateOnly: t.dryRun,
-			})
-			if err != nil {
-				return err
-			}
-			return t.reportRevision(resp, sourceName(args[0])+" is in force", resp.GetRevision(), resp.GetUnchanged())
+			name := sourceName(args[0])
+			return t.replaceConfig(c, &e, name, source, func(expected *uint64) (revised, error) {
+				return call(t, c, waitDefault, adminv1.NewConfigServiceClient, adminv1.ConfigServiceClient.ApplyConfig,
+					&adminv1.ApplyConfigRequest{
+						Source: source, Name: name, Comment: e.comment, ExpectedRevision: expected, ValidateOnly: t.dryRun,
+					})
+			}, name+" is in force")
 		},
 	}
 	e.flags(c.Flags())
@@ -250,13 +216,8 @@ func (t *tool) configHistory() *cobra.Command {
 		Example: "  dhcpctl config history",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.configs(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.ListRevisions(ctx, &adminv1.ListRevisionsRequest{Stale: t.stale})
+			resp, err := call(t, c, waitDefault, adminv1.NewConfigServiceClient,
+				adminv1.ConfigServiceClient.ListRevisions, &adminv1.ListRevisionsRequest{Stale: t.stale})
 			if err != nil {
 				return err
 			}
@@ -294,44 +255,50 @@ first; if leases would be stranded, dhcpctl asks.`,
 			if err != nil {
 				return err
 			}
-			d, err := t.diff(c, "revision "+args[0], old.GetSource())
-			if err != nil {
-				return err
-			}
-			if err := t.confirmStranding(c, d); err != nil {
-				return err
-			}
-			expected := e.revision(c)
-			if expected == nil {
-				expected = &d.Revision
-			}
-			client, err := t.configs(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.RollbackConfig(ctx, &adminv1.RollbackConfigRequest{
-				Revision: revision, Comment: e.comment, ExpectedRevision: expected, ValidateOnly: t.dryRun,
-			})
-			if err != nil {
-				return err
-			}
-			return t.reportRevision(resp, "revision "+args[0]+" is in force again", resp.GetRevision(),
-				resp.GetUnchanged())
+			name := "revision " + args[0]
+			return t.replaceConfig(c, &e, name, old.GetSource(), func(expected *uint64) (revised, error) {
+				return call(t, c, waitDefault, adminv1.NewConfigServiceClient,
+					adminv1.ConfigServiceClient.RollbackConfig, &adminv1.RollbackConfigRequest{
+						Revision: revision, Comment: e.comment, ExpectedRevision: expected, ValidateOnly: t.dryRun,
+					})
+			}, name+" is in force again")
 		},
 	}
 	e.flags(c.Flags())
 	return t.asks(c)
 }
 
-// reportRevision says what became of a change of the configuration.
-func (t *tool) reportRevision(m proto.Message, what string, revision uint64, unchanged bool) error {
-	switch {
-	case unchanged:
-		return t.report(m, "unchanged, revision %d", revision)
-	case t.dryRun:
-		return t.report(m, "valid, would replace revision %d", revision)
+// revised is the answer to a change of the configuration.
+type revised interface {
+	proto.Message
+	GetRevision() uint64
+	GetUnchanged() bool
+}
+
+// replaceConfig shows what a text would change, asks if it would strand leases, and puts it into force by
+// change, which is told what revision the user has seen. what says that it was done.
+func (t *tool) replaceConfig(c *cobra.Command, e *edit, name, source string,
+	change func(expected *uint64) (revised, error), what string,
+) error {
+	d, err := t.diff(c, name, source)
+	if err != nil {
+		return err
 	}
-	return t.report(m, "%s, revision %d", what, revision)
+	if err := t.confirmStranding(c, d); err != nil {
+		return err
+	}
+	expected := e.revision(c)
+	if expected == nil {
+		expected = &d.Revision
+	}
+	resp, err := change(expected)
+	switch {
+	case err != nil:
+		return err
+	case resp.GetUnchanged():
+		return t.report(resp, "unchanged, revision %d", resp.GetRevision())
+	case t.dryRun:
+		return t.report(resp, "valid, would replace revision %d", resp.GetRevision())
+	}
+	return t.report(resp, "%s, revision %d", what, resp.GetRevision())
 }

@@ -43,6 +43,7 @@ type link struct {
 	cert    string
 	key     string
 	ca      string
+	context string // the name of the context that some of it comes from; empty: none
 	// dialErr is why the last attempt to connect did not come about, trustErr why one end did not trust the
 	// other; gRPC would bury them.
 	dialErr, trustErr atomic.Pointer[error]
@@ -72,6 +73,9 @@ func (t *tool) dial(c *cobra.Command) (*grpc.ClientConn, error) {
 	if t.conn != nil {
 		return t.conn, nil
 	}
+	if err := t.takeContext(c); err != nil {
+		return nil, err
+	}
 	if f := c.Flags(); f.Changed("socket") {
 		if f.Changed("server") {
 			return nil, usagef(c, "--socket and --server: two ways to one node: give one of them")
@@ -80,12 +84,14 @@ func (t *tool) dial(c *cobra.Command) (*grpc.ClientConn, error) {
 	}
 	creds, dialer := insecure.NewCredentials(), t.link.dialSocket
 	if len(t.link.servers) > 0 {
-		for _, s := range t.link.servers {
-			if _, _, err := net.SplitHostPort(s); err != nil {
-				return nil, usagef(c, "--server %s: HOST:PORT is needed, as in n1.example.org:6702", s)
-			}
+		if err := t.link.checkServers(c); err != nil {
+			return nil, err
 		}
 		conf, err := t.link.tlsConfig()
+		if err != nil && t.link.context != "" {
+			return nil, fmt.Errorf("context %s: %w: put the file back, or dhcpctl context add %s --replace with "+
+				"others", t.link.context, err, t.link.context)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -98,6 +104,22 @@ func (t *tool) dial(c *cobra.Command) (*grpc.ClientConn, error) {
 	return conn, err
 }
 
+// call asks a node: it connects if that was not done yet, and waits for the answer as long as the user says,
+// or else for def.
+func call[C, Q, S any](t *tool, c *cobra.Command, def time.Duration,
+	service func(grpc.ClientConnInterface) C,
+	method func(C, context.Context, Q, ...grpc.CallOption) (S, error), req Q,
+) (S, error) {
+	conn, err := t.dial(c)
+	if err != nil {
+		var none S
+		return none, err
+	}
+	ctx, cancel := t.deadline(c, def)
+	defer cancel()
+	return method(service(conn), ctx, req)
+}
+
 // deadline returns the context of one call.
 func (t *tool) deadline(c *cobra.Command, def time.Duration) (context.Context, context.CancelFunc) {
 	ctx := c.Context()
@@ -108,6 +130,16 @@ func (t *tool) deadline(c *cobra.Command, def time.Duration) (context.Context, c
 		def = t.wait
 	}
 	return context.WithTimeout(ctx, def)
+}
+
+// checkServers refuses what is no address of a node.
+func (l *link) checkServers(c *cobra.Command) error {
+	for _, s := range l.servers {
+		if _, _, err := net.SplitHostPort(s); err != nil {
+			return usagef(c, "--server %s: HOST:PORT is needed, as in n1.example.org:6702", s)
+		}
+	}
+	return nil
 }
 
 // dialSocket connects to the local socket.
@@ -174,6 +206,16 @@ func (c *witnessedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if isAlert(err) {
 		c.link.trustErr.Store(&err)
+	}
+	return n, err
+}
+
+// Write looks, when the other end is gone, whether it said why: whoever waits for the write hears of that
+// first.
+func (c *witnessedConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err != nil && c.SetReadDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = c.Read(make([]byte, 1)) // Read notes it.
 	}
 	return n, err
 }

@@ -16,8 +16,8 @@ const leasePage = 5000
 func (t *tool) leaseNoun() *cobra.Command {
 	return noun("lease", "Show leases and give them back",
 		"Show leases, and give them back on your word. Times are in the local time zone.",
-		t.leaseList(), t.leaseShow(), t.leaseReserve(), t.leaseRelease(), t.leaseDelete(), t.leaseClearDeclined(),
-		t.leaseWatch())
+		t.leaseList(), t.leaseShow(), t.leaseHistory(), t.leaseReserve(), t.leaseRelease(), t.leaseDelete(),
+		t.leaseClearDeclined(), t.leaseWatch())
 }
 
 // leases returns the client of LeaseService.
@@ -66,13 +66,18 @@ given more than once.`,
 	return t.reads(c)
 }
 
+// leaseStates returns the values of --state.
+func leaseStates() []string {
+	return []string{"offered", "bound", "released", "expired", "declined"}
+}
+
 // parseStates reads the values of --state.
 func parseStates(c *cobra.Command, words []string) ([]adminv1.LeaseStatus, error) {
 	var statuses []adminv1.LeaseStatus
 	for _, w := range words {
 		n, ok := adminv1.LeaseStatus_value["LEASE_STATUS_"+strings.ToUpper(w)]
 		if !ok || n == 0 {
-			return nil, usagef(c, "--state %s: one of offered, bound, released, expired, declined", w)
+			return nil, usagef(c, "--state %s: one of %s", w, joinWords(leaseStates()))
 		}
 		statuses = append(statuses, adminv1.LeaseStatus(n))
 	}
@@ -82,19 +87,14 @@ func parseStates(c *cobra.Command, words []string) ([]adminv1.LeaseStatus, error
 // allLeases follows the pages of a list; limit 0 means to the end.
 func (t *tool) allLeases(c *cobra.Command, req *adminv1.ListLeasesRequest, limit int,
 ) (*adminv1.ListLeasesResponse, error) {
-	client, err := t.leases(c)
-	if err != nil {
-		return nil, err
-	}
 	all := &adminv1.ListLeasesResponse{}
 	for {
 		req.PageSize = leasePage
 		if limit > 0 {
 			req.PageSize = int32(min(leasePage, limit-len(all.Leases)))
 		}
-		ctx, cancel := t.deadline(c, waitDefault)
-		page, err := client.ListLeases(ctx, req)
-		cancel()
+		page, err := call(t, c, waitDefault, adminv1.NewLeaseServiceClient, adminv1.LeaseServiceClient.ListLeases,
+			req)
 		if err != nil {
 			return nil, err
 		}
@@ -169,13 +169,8 @@ func (t *tool) leaseShow() *cobra.Command {
 
 // getLease fetches one lease.
 func (t *tool) getLease(c *cobra.Command, address string) (*adminv1.Lease, error) {
-	client, err := t.leases(c)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := t.deadline(c, waitDefault)
-	defer cancel()
-	resp, err := client.GetLease(ctx, &adminv1.GetLeaseRequest{Address: address, Stale: t.stale})
+	resp, err := call(t, c, waitDefault, adminv1.NewLeaseServiceClient, adminv1.LeaseServiceClient.GetLease,
+		&adminv1.GetLeaseRequest{Address: address, Stale: t.stale})
 	return resp.GetLease(), err
 }
 
@@ -209,14 +204,9 @@ that client until its booking ends; to free it at once, see lease delete --force
 		Example: "  dhcpctl lease release 10.67.1.5",
 		Args:    exactly("ADDRESS"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.leases(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
 			req := &adminv1.ReleaseLeaseRequest{Address: args[0], ValidateOnly: t.dryRun}
-			resp, err := client.ReleaseLease(ctx, req)
+			resp, err := call(t, c, waitDefault, adminv1.NewLeaseServiceClient,
+				adminv1.LeaseServiceClient.ReleaseLease, req)
 			if err != nil {
 				return err
 			}
@@ -246,10 +236,6 @@ otherwise two devices may use one address.`,
 		Example: "  dhcpctl lease delete 10.67.1.5\n  dhcpctl lease delete 10.67.1.5 --force",
 		Args:    exactly("ADDRESS"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.leases(c)
-			if err != nil {
-				return err
-			}
 			l, err := t.getLease(c, args[0])
 			if err != nil {
 				return err
@@ -261,11 +247,10 @@ otherwise two devices may use one address.`,
 			if err := t.confirm(c, "%s", question); err != nil {
 				return err
 			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.DeleteLease(ctx, &adminv1.DeleteLeaseRequest{
-				Address: args[0], Force: force, ValidateOnly: t.dryRun, ExpectedClient: l.GetClient(),
-			})
+			resp, err := call(t, c, waitDefault, adminv1.NewLeaseServiceClient,
+				adminv1.LeaseServiceClient.DeleteLease, &adminv1.DeleteLeaseRequest{
+					Address: args[0], Force: force, ValidateOnly: t.dryRun, ExpectedClient: l.GetClient(),
+				})
 			if err != nil {
 				return err
 			}
@@ -290,20 +275,15 @@ or with --all every one. First find who uses it. No booking ends by this.`,
 			if all == (len(args) == 1) {
 				return usagef(c, "%s: either ADDRESS or --all is needed", c.CommandPath())
 			}
-			client, err := t.leases(c)
-			if err != nil {
-				return err
-			}
 			if all {
 				if err := t.confirm(c, "Put all declined addresses back into service?"); err != nil {
 					return err
 				}
 			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.ClearDeclined(ctx, &adminv1.ClearDeclinedRequest{
-				Address: strings.Join(args, ""), ValidateOnly: t.dryRun,
-			})
+			resp, err := call(t, c, waitDefault, adminv1.NewLeaseServiceClient,
+				adminv1.LeaseServiceClient.ClearDeclined, &adminv1.ClearDeclinedRequest{
+					Address: strings.Join(args, ""), ValidateOnly: t.dryRun,
+				})
 			if err != nil {
 				return err
 			}

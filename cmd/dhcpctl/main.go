@@ -37,6 +37,8 @@ type tool struct {
 	yes    bool
 	dryRun bool
 	stale  bool
+	// context is --context.
+	context string
 }
 
 // run carries out one command line and returns the exit code.
@@ -59,14 +61,16 @@ func (t *tool) root() *cobra.Command {
 		Long: `Show and change a Port67 DHCP cluster.
 
 Without flags dhcpctl speaks with the node on this machine through its local
-socket. Any node answers for the whole cluster; changes go to the leader.
+socket, or with that of the context in use. Any node answers for the whole
+cluster; changes go to the leader.
 
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no quorum, or no
 node reachable.`,
 		Example: `  dhcpctl cluster status
   dhcpctl lease list --subnet 10.67.0.0/16 --state bound
   dhcpctl config apply dhcp.yaml
-  dhcpctl --server n1.example.org:6702 --cert admin.crt --key admin.key --ca ca.crt node list`,
+  dhcpctl --server n1.example.org:6702 --cert admin.crt --key admin.key --ca ca.crt node list
+  dhcpctl --context lab subnet list`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -80,11 +84,15 @@ node reachable.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%v", err) })
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
 	t.link.flags(root.PersistentFlags(), t.getenv)
+	root.PersistentFlags().StringVar(&t.context, "context", "",
+		"saved way to a cluster, see dhcpctl context (PORT67_CONTEXT)")
 	root.PersistentFlags().StringVarP(&t.format, "output", "o", "table", "output: table, wide, json or yaml")
 	root.PersistentFlags().DurationVar(&t.wait, "timeout", 0,
 		"how long to wait for an answer (default 15s, 40s where a command moves nodes)")
 	root.AddCommand(t.clusterNoun(), t.nodeNoun(), t.leaseNoun(), t.subnetNoun(), t.reservationNoun(),
-		t.configNoun(), t.versionCommand(), t.completionCommand())
+		t.configNoun(), t.contextNoun(), t.versionCommand(), t.completionCommand(),
+		t.manCommand())
+	t.complete(root)
 	return root
 }
 

@@ -26,13 +26,8 @@ func (t *tool) nodeList() *cobra.Command {
 		Example: "  dhcpctl node list -o wide",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.ListNodes(ctx, &adminv1.ListNodesRequest{})
+			resp, err := call(t, c, waitDefault, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.ListNodes, &adminv1.ListNodesRequest{})
 			if err != nil {
 				return err
 			}
@@ -100,20 +95,14 @@ func enumWord(e fmt.Stringer, prefix string) string {
 // nodeShow shows one member.
 func (t *tool) nodeShow() *cobra.Command {
 	return &cobra.Command{
-		Use:               "show [NODE]",
-		Short:             "Show one member",
-		Long:              "Show one member by name or ID, or without NODE the node that answers.",
-		Example:           "  dhcpctl node show n2",
-		Args:              between(0, "NODE"),
-		ValidArgsFunction: t.completeNodes,
+		Use:     "show [NODE]",
+		Short:   "Show one member",
+		Long:    "Show one member by name or ID, or without NODE the node that answers.",
+		Example: "  dhcpctl node show n2",
+		Args:    between(0, "NODE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.GetNode(ctx, &adminv1.GetNodeRequest{Node: strings.Join(args, "")})
+			resp, err := call(t, c, waitDefault, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.GetNode, &adminv1.GetNodeRequest{Node: strings.Join(args, "")})
 			if err != nil {
 				return err
 			}
@@ -146,17 +135,11 @@ func (t *tool) nodeDrain() *cobra.Command {
 		Long: `Move a node's clients, and leadership if it has it, to the other nodes, as before
 maintenance. The node stays a member and keeps its vote. port67d drains by itself
 when it is stopped in order.`,
-		Example:           "  dhcpctl node drain n3",
-		Args:              exactly("NODE"),
-		ValidArgsFunction: t.completeNodes,
+		Example: "  dhcpctl node drain n3",
+		Args:    exactly("NODE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitLong)
-			defer cancel()
-			resp, err := client.DrainNode(ctx, &adminv1.DrainNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
+			resp, err := call(t, c, waitLong, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.DrainNode, &adminv1.DrainNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
 			if err != nil {
 				return err
 			}
@@ -168,43 +151,19 @@ when it is stopped in order.`,
 // nodeUndrain takes a node back into service.
 func (t *tool) nodeUndrain() *cobra.Command {
 	return t.changes(&cobra.Command{
-		Use:               "undrain NODE",
-		Short:             "Give a drained node clients again",
-		Long:              "Give a drained node its share of the clients again.",
-		Example:           "  dhcpctl node undrain n3",
-		Args:              exactly("NODE"),
-		ValidArgsFunction: t.completeNodes,
+		Use:     "undrain NODE",
+		Short:   "Give a drained node clients again",
+		Long:    "Give a drained node its share of the clients again.",
+		Example: "  dhcpctl node undrain n3",
+		Args:    exactly("NODE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitLong)
-			defer cancel()
-			resp, err := client.UndrainNode(ctx, &adminv1.UndrainNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
+			resp, err := call(t, c, waitLong, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.UndrainNode,
+				&adminv1.UndrainNodeRequest{Node: args[0], ValidateOnly: t.dryRun})
 			if err != nil {
 				return err
 			}
 			return t.report(resp, "node %s serves again", resp.GetNode().GetName())
 		},
 	})
-}
-
-// completeNodes offers the names of the members to the shell.
-func (t *tool) completeNodes(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	client, err := t.cluster(c)
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	ctx, cancel := t.deadline(c, dialTime)
-	defer cancel()
-	resp, err := client.ListNodes(ctx, &adminv1.ListNodesRequest{})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, n := range resp.GetNodes() {
-		names = append(names, n.GetName())
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,12 +27,16 @@ func (t *tool) checkFlags() error {
 	if t.wait < 0 {
 		return &usageError{text: fmt.Sprintf("--timeout %v: not below 0", t.wait), command: "dhcpctl"}
 	}
-	switch t.format {
-	case "table", "wide", "json", "yaml":
+	if slices.Contains(outputFormats(), t.format) {
 		return nil
 	}
-	return &usageError{text: fmt.Sprintf("-o %s: one of table, wide, json, yaml", t.format), command: "dhcpctl"}
+	return &usageError{
+		text: fmt.Sprintf("-o %s: one of %s", t.format, joinWords(outputFormats())), command: "dhcpctl",
+	}
 }
+
+// outputFormats returns the values of -o.
+func outputFormats() []string { return []string{"table", "wide", "json", "yaml"} }
 
 // show prints a message as the user wants it: people is called for a table.
 func (t *tool) show(m proto.Message, people func(wide bool) error) error {
@@ -180,6 +185,19 @@ func shortSpan(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// roughSpan returns a span in two units at most: 3d4h, 5h20m, 12m.
+func roughSpan(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < day {
+		return shortSpan(d.Truncate(time.Minute))
+	}
+	text := fmt.Sprintf("%dd", d/day)
+	if hours := d % day / time.Hour; hours > 0 {
+		text += fmt.Sprintf("%dh", hours)
+	}
+	return text
 }
 
 // confirm asks before something that cannot be undone. It passes with --yes and in a dry run; without anybody

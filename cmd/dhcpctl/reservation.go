@@ -22,12 +22,6 @@ Who keeps dhcp.yaml under version control edits it there and uses config apply.`
 		t.reservationList(), t.reservationAdd(), t.reservationUpdate(), t.reservationDelete())
 }
 
-// reservations returns the client of ReservationService.
-func (t *tool) reservations(c *cobra.Command) (adminv1.ReservationServiceClient, error) {
-	conn, err := t.dial(c)
-	return adminv1.NewReservationServiceClient(conn), err
-}
-
 // edit is what all edits of the configuration can be told.
 type edit struct {
 	comment  string
@@ -101,18 +95,13 @@ func (t *tool) reservationList() *cobra.Command {
 		Example: "  dhcpctl reservation list --subnet 10.67.0.0/16\n  dhcpctl reservation list --search printer",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.reservations(c)
-			if err != nil {
-				return err
-			}
 			all := &adminv1.ListReservationsResponse{}
 			for {
-				ctx, cancel := t.deadline(c, waitDefault)
-				page, err := client.ListReservations(ctx, &adminv1.ListReservationsRequest{
-					PageSize: reservationPage, PageToken: all.GetNextPageToken(), Subnet: subnet, Search: search,
-					Stale: t.stale,
-				})
-				cancel()
+				page, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
+					adminv1.ReservationServiceClient.ListReservations, &adminv1.ListReservationsRequest{
+						PageSize: reservationPage, PageToken: all.GetNextPageToken(), Subnet: subnet, Search: search,
+						Stale: t.stale,
+					})
 				if err != nil {
 					return err
 				}
@@ -178,25 +167,25 @@ until its booking ends.`,
 			if r.hardware == "" && r.clientID == "" {
 				return usagef(c, "%s: --hardware or --client-id is needed", c.CommandPath())
 			}
-			client, err := t.reservations(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.CreateReservation(ctx, &adminv1.CreateReservationRequest{
-				Reservation: r.message(), Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
-			})
-			if err != nil {
-				return err
-			}
-			return t.report(resp, "reservation %s added, revision %d", reservationName(resp.GetReservation()),
-				resp.GetRevision())
+			return t.addReservation(c, &e, r.message())
 		},
 	}
 	r.flags(c.Flags())
 	e.flags(c.Flags())
 	return t.changes(c)
+}
+
+// addReservation adds a reservation and says so.
+func (t *tool) addReservation(c *cobra.Command, e *edit, r *adminv1.Reservation) error {
+	resp, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
+		adminv1.ReservationServiceClient.CreateReservation, &adminv1.CreateReservationRequest{
+			Reservation: r, Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
+		})
+	if err != nil {
+		return err
+	}
+	return t.report(resp, "reservation %s added, revision %d", reservationName(resp.GetReservation()),
+		resp.GetRevision())
 }
 
 // keyHelp explains how a reservation is named.
@@ -219,17 +208,12 @@ func (t *tool) reservationUpdate() *cobra.Command {
 				return usagef(c, "%s: nothing to change: give at least one of --address, --hardware, --client-id, "+
 					"--hostname, --rarp", c.CommandPath())
 			}
-			client, err := t.reservations(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.UpdateReservation(ctx, &adminv1.UpdateReservationRequest{
-				Key: args[0], Subnet: r.subnet, Reservation: r.message(),
-				UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
-				Comment:    e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
-			})
+			resp, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
+				adminv1.ReservationServiceClient.UpdateReservation, &adminv1.UpdateReservationRequest{
+					Key: args[0], Subnet: r.subnet, Reservation: r.message(),
+					UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
+					Comment:    e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
+				})
 			if err != nil {
 				return err
 			}
@@ -253,16 +237,11 @@ func (t *tool) reservationDelete() *cobra.Command {
 		Example: "  dhcpctl reservation delete 10.67.0.100\n  dhcpctl reservation delete 02:67:00:00:00:01 --yes",
 		Args:    exactly("KEY"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.reservations(c)
-			if err != nil {
-				return err
-			}
 			req := &adminv1.DeleteReservationRequest{
 				Key: args[0], Subnet: subnet, Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: true,
 			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.DeleteReservation(ctx, req)
+			resp, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
+				adminv1.ReservationServiceClient.DeleteReservation, req)
 			if err != nil {
 				return err
 			}
@@ -270,10 +249,10 @@ func (t *tool) reservationDelete() *cobra.Command {
 				return err
 			}
 			if !t.dryRun {
-				ctx, cancel := t.deadline(c, waitDefault)
-				defer cancel()
 				req.ValidateOnly = false
-				if resp, err = client.DeleteReservation(ctx, req); err != nil {
+				resp, err = call(t, c, waitDefault, adminv1.NewReservationServiceClient,
+					adminv1.ReservationServiceClient.DeleteReservation, req)
+				if err != nil {
 					return err
 				}
 			}

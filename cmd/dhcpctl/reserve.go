@@ -42,20 +42,7 @@ revision of the configuration; see dhcpctl reservation --help.`,
 			if c.Flags().Changed("hostname") {
 				r.Hostname = hostname
 			}
-			client, err := t.reservations(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.CreateReservation(ctx, &adminv1.CreateReservationRequest{
-				Reservation: r, Comment: e.comment, ExpectedRevision: e.revision(c), ValidateOnly: t.dryRun,
-			})
-			if err != nil {
-				return err
-			}
-			return t.report(resp, "reservation %s added, revision %d", reservationName(resp.GetReservation()),
-				resp.GetRevision())
+			return t.addReservation(c, &e, r)
 		},
 	}
 	c.Flags().StringVar(&hostname, "hostname", "", "another host name than the client's, or none if empty")

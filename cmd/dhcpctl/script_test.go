@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,8 @@ type clusterKey struct{}
 //	heal          it is back
 //	fail ERROR    the next change ends with unknown, overloaded or noleader
 //	upgrade NODE  the node says that it reads one feature level more
+//	gap SPAN      so long passes, then the node's journal begins anew
+//	forget        the node keeps no journal
 //	exits N CMD…  dhcpctl ends with this exit code
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -48,6 +51,12 @@ func TestScripts(t *testing.T) {
 			"fail":    fail,
 			"upgrade": upgrade,
 			"exits":   exits,
+			"forget":  func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Forget() },
+			"gap": func(ts *testscript.TestScript, _ bool, args []string) {
+				d, err := time.ParseDuration(strings.Join(args, ""))
+				ts.Check(err)
+				clusterOf(ts).Gap(d)
+			},
 		},
 	})
 }
@@ -211,4 +220,30 @@ func TestShortSpan(t *testing.T) {
 			t.Errorf("shortSpan(%v) = %q, want %q", d, got, want)
 		}
 	}
+}
+
+// TestFlags_OfWhatChanges: every verb but those that only show has --dry-run, and what asks has --yes as well.
+func TestFlags_OfWhatChanges(t *testing.T) {
+	shows := []string{"list", "show", "history", "watch", "status", "validate", "diff", "version", "completion"}
+	asks := []string{
+		"dhcpctl cluster remove", "dhcpctl cluster advance-time", "dhcpctl cluster upgrade finalize",
+		"dhcpctl lease delete", "dhcpctl lease clear-declined",
+		"dhcpctl reservation delete", "dhcpctl config apply", "dhcpctl config rollback",
+	}
+	tool := &tool{terminal: terminal{getenv: func(string) string { return "" }}}
+	everyCommand(tool.root(), func(c *cobra.Command) {
+		if c.HasSubCommands() {
+			return
+		}
+		dry, yes := c.Flags().Lookup("dry-run") != nil, c.Flags().Lookup("yes") != nil
+		if want := !slices.Contains(shows, c.Name()); dry != want {
+			t.Errorf("%s: has --dry-run: %t, want %t", c.CommandPath(), dry, want)
+		}
+		if want := slices.Contains(asks, c.CommandPath()); yes != want {
+			t.Errorf("%s: has --yes: %t, want %t", c.CommandPath(), yes, want)
+		}
+		if c.InheritedFlags().Lookup("output") == nil {
+			t.Errorf("%s: has no --output", c.CommandPath())
+		}
+	})
 }

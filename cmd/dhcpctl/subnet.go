@@ -19,12 +19,6 @@ func (t *tool) subnetNoun() *cobra.Command {
 		t.subnetList(), t.subnetShow())
 }
 
-// subnets returns the client of SubnetService.
-func (t *tool) subnets(c *cobra.Command) (adminv1.SubnetServiceClient, error) {
-	conn, err := t.dial(c)
-	return adminv1.NewSubnetServiceClient(conn), err
-}
-
 // subnetList lists subnets.
 func (t *tool) subnetList() *cobra.Command {
 	return t.reads(&cobra.Command{
@@ -32,22 +26,23 @@ func (t *tool) subnetList() *cobra.Command {
 		Short: "List subnets with their use",
 		Long: `List subnets with their use. SIZE counts the addresses of all pools; USED those that
 no other client can get now, because they are bound, offered, resting after a
-booking, or declined.`,
+booking, or declined.
+
+FORECAST goes on from the use that the answering node has seen since its start, a
+week at most, which OBSERVED tells (-o wide): about when nothing is free, or steady
+if that will not be within ten times as long. It is a straight line and knows
+nothing of mornings and weekends. A - means that too little was seen yet: it takes
+15 minutes at least, and begins anew when pools are changed.`,
 		Example: `  dhcpctl subnet list
   dhcpctl subnet list -o json | jq '.subnets[] | select(.usage.free < 10)'`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.subnets(c)
-			if err != nil {
-				return err
-			}
 			all := &adminv1.ListSubnetsResponse{}
 			for {
-				ctx, cancel := t.deadline(c, waitDefault)
-				page, err := client.ListSubnets(ctx, &adminv1.ListSubnetsRequest{
-					PageSize: subnetPage, PageToken: all.GetNextPageToken(), Stale: t.stale,
-				})
-				cancel()
+				page, err := call(t, c, waitDefault, adminv1.NewSubnetServiceClient,
+					adminv1.SubnetServiceClient.ListSubnets, &adminv1.ListSubnetsRequest{
+						PageSize: subnetPage, PageToken: all.GetNextPageToken(), Stale: t.stale,
+					})
 				if err != nil {
 					return err
 				}
@@ -69,14 +64,37 @@ func (t *tool) subnetTable(subnets []*adminv1.Subnet, wide bool) error {
 		return nil
 	}
 	table := columns{names: []string{
-		"SUBNET", "SIZE", "USED", "FREE", "DECLINED", "USE", "+BOUND", "+RESERVATIONS", "+POOLS", "+NETWORK",
+		"SUBNET", "SIZE", "USED", "FREE", "DECLINED", "USE", "FORECAST", "+OBSERVED", "+BOUND",
+		"+RESERVATIONS", "+POOLS", "+NETWORK",
 	}}
 	for _, s := range subnets {
 		u := s.GetUsage()
-		table.add(s.GetPrefix(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u), u.GetBound(),
-			s.GetReservationCount(), len(s.GetPools()), orNone(s.GetSharedNetwork()))
+		table.add(s.GetPrefix(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u),
+			forecast(s.GetForecast()), observed(s.GetForecast()), u.GetBound(), s.GetReservationCount(),
+			len(s.GetPools()), orNone(s.GetSharedNetwork()))
 	}
 	return table.print(t.out, wide)
+}
+
+// forecast says in words how the use of a subnet goes on.
+func forecast(f *adminv1.Forecast) string {
+	switch f.GetTrend() {
+	case adminv1.Trend_TREND_FULL:
+		return "full"
+	case adminv1.Trend_TREND_STEADY:
+		return "steady"
+	case adminv1.Trend_TREND_FILLING:
+		return "full in about " + roughSpan(f.GetFullIn().AsDuration())
+	}
+	return none
+}
+
+// observed is how long the use was watched.
+func observed(f *adminv1.Forecast) string {
+	if f.GetObserved().AsDuration() == 0 {
+		return none
+	}
+	return roughSpan(f.GetObserved().AsDuration())
 }
 
 // percent is the used part for people, rounded down: 100 % means full.
@@ -90,20 +108,14 @@ func percent(u *adminv1.Usage) string {
 // subnetShow shows one subnet.
 func (t *tool) subnetShow() *cobra.Command {
 	return t.reads(&cobra.Command{
-		Use:               "show PREFIX",
-		Short:             "Show one subnet, its pools and its settings",
-		Long:              "Show one subnet, its pools, and the settings in force there after inheritance.",
-		Example:           "  dhcpctl subnet show 10.67.0.0/16",
-		Args:              exactly("PREFIX"),
-		ValidArgsFunction: t.completeSubnets,
+		Use:     "show PREFIX",
+		Short:   "Show one subnet, its pools and its settings",
+		Long:    "Show one subnet, its pools, and the settings in force there after inheritance.",
+		Example: "  dhcpctl subnet show 10.67.0.0/16",
+		Args:    exactly("PREFIX"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := t.subnets(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			resp, err := client.GetSubnet(ctx, &adminv1.GetSubnetRequest{Prefix: args[0], Stale: t.stale})
+			resp, err := call(t, c, waitDefault, adminv1.NewSubnetServiceClient,
+				adminv1.SubnetServiceClient.GetSubnet, &adminv1.GetSubnetRequest{Prefix: args[0], Stale: t.stale})
 			if err != nil {
 				return err
 			}
@@ -122,6 +134,9 @@ func (t *tool) subnetPairs(s *adminv1.Subnet) error {
 	p.add("service address", s.GetServiceAddress())
 	p.add("use", fmt.Sprintf("%d of %d (%s), %d free, %d bound, %d declined", u.GetUsed(), u.GetSize(),
 		percent(u), u.GetFree(), u.GetBound(), u.GetDeclined()))
+	if f := s.GetForecast(); forecast(f) != none {
+		p.add("forecast", forecast(f)+", going by the last "+observed(f))
+	}
 	p.add("reservations", fmt.Sprint(s.GetReservationCount()))
 	p.add("allocation", s.GetAllocation())
 	p.add("early reuse", yesNo(s.GetEarlyReuse()))
@@ -150,24 +165,4 @@ func (t *tool) subnetPairs(s *adminv1.Subnet) error {
 // permille is a thousandth part as a percentage.
 func permille(n uint32) string {
 	return strings.TrimSuffix(fmt.Sprintf("%d.%d", n/10, n%10), ".0") + "%"
-}
-
-// completeSubnets offers the prefixes of the subnets to the shell.
-func (t *tool) completeSubnets(c *cobra.Command, args []string, _ string,
-) ([]string, cobra.ShellCompDirective) {
-	client, err := t.subnets(c)
-	if err != nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	ctx, cancel := t.deadline(c, dialTime)
-	defer cancel()
-	resp, err := client.ListSubnets(ctx, &adminv1.ListSubnetsRequest{Stale: true})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var prefixes []string
-	for _, s := range resp.GetSubnets() {
-		prefixes = append(prefixes, s.GetPrefix())
-	}
-	return prefixes, cobra.ShellCompDirectiveNoFileComp
 }

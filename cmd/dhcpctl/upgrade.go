@@ -20,13 +20,7 @@ quorum.`,
 		Example: "  dhcpctl cluster upgrade status\n  dhcpctl cluster upgrade status -o json | jq .level_outlook",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			st, err := client.GetStatus(ctx, &adminv1.GetStatusRequest{})
+			st, err := t.status(c)
 			if err != nil {
 				return err
 			}
@@ -51,14 +45,12 @@ ask again after an answer that was lost.`,
 		Example: "  dhcpctl cluster upgrade finalize --dry-run\n  dhcpctl cluster upgrade finalize --yes",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := t.cluster(c)
-			if err != nil {
-				return err
+			finalize := func(level uint32, validateOnly bool) (*adminv1.FinalizeUpgradeResponse, error) {
+				return call(t, c, waitDefault, adminv1.NewClusterServiceClient,
+					adminv1.ClusterServiceClient.FinalizeUpgrade,
+					&adminv1.FinalizeUpgradeRequest{Level: level, ValidateOnly: validateOnly})
 			}
-			ctx, cancel := t.deadline(c, waitDefault)
-			defer cancel()
-			req := &adminv1.FinalizeUpgradeRequest{Level: level, ValidateOnly: true}
-			resp, err := client.FinalizeUpgrade(ctx, req)
+			resp, err := finalize(level, true)
 			if err != nil {
 				return err
 			}
@@ -71,10 +63,8 @@ ask again after an answer that was lost.`,
 				return err
 			}
 			if !t.dryRun {
-				ctx, cancel := t.deadline(c, waitDefault)
-				defer cancel()
-				req.Level, req.ValidateOnly = resp.GetLevel(), false // What was confirmed, and nothing else.
-				if resp, err = client.FinalizeUpgrade(ctx, req); err != nil {
+				resp, err = finalize(resp.GetLevel(), false) // What was confirmed, and nothing else.
+				if err != nil {
 					return err
 				}
 			}

@@ -48,29 +48,3 @@ func (t *tool) versionCommand() *cobra.Command {
 		},
 	}
 }
-
-// completionCommand prints the completion script of a shell.
-func (t *tool) completionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "completion bash|zsh|fish",
-		Short: "Print the completion script of a shell",
-		Long: `Print the completion script of a shell. Nouns, verbs and flags are completed, and the
-names of nodes and subnets if a node can be reached.`,
-		Example: `  dhcpctl completion bash > /etc/bash_completion.d/dhcpctl
-  dhcpctl completion zsh > "${fpath[1]}/_dhcpctl"
-  dhcpctl completion fish > ~/.config/fish/completions/dhcpctl.fish`,
-		ValidArgs: []string{"bash", "zsh", "fish"},
-		Args:      exactly("bash, zsh or fish"),
-		RunE: func(c *cobra.Command, args []string) error {
-			switch args[0] {
-			case "bash":
-				return c.Root().GenBashCompletionV2(t.out, true)
-			case "zsh":
-				return c.Root().GenZshCompletion(t.out)
-			case "fish":
-				return c.Root().GenFishCompletion(t.out, true)
-			}
-			return usagef(c, "completion %s: one of bash, zsh, fish", args[0])
-		},
-	}
-}

@@ -49,7 +49,11 @@ func (a agreement) Status() admin.ClusterStatus {
 }
 
 // stats is this node's part in the agreement, for the metrics. It waits for nothing.
-func (a agreement) stats() metrics.Stats { return statsOf(a.Node.Status(), time.Now()) }
+func (a agreement) stats() metrics.Stats {
+	s := statsOf(a.Node.Status(), time.Now())
+	s.HistoryLost = a.HistoryLost()
+	return s
+}
 
 func statsOf(s cluster.Status, now time.Time) metrics.Stats {
 	out := metrics.Stats{

@@ -63,8 +63,8 @@ func (n *node) open() (err error) {
 	}
 	n.agreement.Node, err = cluster.Open(cluster.Options{
 		Dir: s.Data, Node: info(s, n.listener.Addresses()), Logger: log, Observer: n.counts,
-		AllowSlowDisk: s.AllowSlowDisk,
-		OnHandled:     func(from storage.NodeID, h cluster.Handled) { n.handledBy(from, exchange(h)) },
+		AllowSlowDisk: s.AllowSlowDisk, HistoryMax: s.HistorySize,
+		OnHandled: func(from storage.NodeID, h cluster.Handled) { n.handledBy(from, exchange(h)) },
 	})
 	if err != nil {
 		return err

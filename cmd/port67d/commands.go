@@ -273,7 +273,8 @@ func serveSample(cmd *cobra.Command, link devLink, dir string) error {
 	}
 	s := nodeSettings{
 		Name: "dev", Data: filepath.Join(dir, "data"), Interfaces: []string{link.Interface}, PeerListen: peer,
-		PeerAdvertise: peer.String(), AdminSocket: filepath.Join(dir, "admin.sock"), AllowSlowDisk: true,
+		PeerAdvertise: peer.String(), AdminSocket: filepath.Join(dir, "admin.sock"), HistorySize: historySizeMin,
+		AllowSlowDisk: true,
 	}
 	file := filepath.Join(dir, "dhcp.yaml")
 	if err := os.WriteFile(file, []byte(link.sampleConfig()), 0o600); err != nil {

@@ -10,6 +10,9 @@ import (
 // variablePrefix begins the names of the variables that are ours.
 const variablePrefix = "PORT67_"
 
+// toolVariable begins like one of ours, but is dhcpctl's.
+const toolVariable = "PORT67_CONTEXT"
+
 // unknownVariables returns a problem for each variable of the environment that begins like one of ours and is
 // none: it was meant to set something, and would not.
 func unknownVariables(environ []string) settingProblems {
@@ -20,7 +23,7 @@ func unknownVariables(environ []string) settingProblems {
 	var problems settingProblems
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, variablePrefix) || slices.Contains(names, name) {
+		if !strings.HasPrefix(name, variablePrefix) || slices.Contains(names, name) || name == toolVariable {
 			continue
 		}
 		text := "unknown variable; known are " + strings.Join(names, ", ")

@@ -29,6 +29,7 @@ type nodeSettings struct {
 	AdminSocket   string
 	AdminGroup    string // empty: root only
 	MetricsListen string // empty: off
+	HistorySize   int64  // octets; 0: off
 	AllowSlowDisk bool
 	LogLevel      slog.Level
 	LogJSON       bool

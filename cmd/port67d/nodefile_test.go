@@ -34,6 +34,7 @@ admin:
   group: root
 metrics:
   listen: 127.0.0.1:6703
+history: {size: 2GiB}
 allow-slow-disk: on
 log: {level: debug, format: json}
 `
@@ -47,7 +48,7 @@ func TestSettings_File(t *testing.T) {
 		Name: "n1", Data: "/var/lib/port67", Interfaces: []string{"eth0", "eth1"},
 		PeerListen: netip.MustParseAddrPort("10.67.0.2:6701"), PeerAdvertise: "n1.example.org:6701",
 		AdminListen: "10.67.0.2:6702", AdminSocket: "/run/port67/admin.sock", AdminGroup: "root", MetricsListen: "127.0.0.1:6703",
-		AllowSlowDisk: true, LogLevel: slog.LevelDebug, LogJSON: true,
+		HistorySize: 2 << 30, AllowSlowDisk: true, LogLevel: slog.LevelDebug, LogJSON: true,
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
@@ -188,4 +189,11 @@ func FuzzReadNodeFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSettings_ToolsVariable: who uses dhcpctl and port67d in one shell must not be told off for the tool's.
+func TestSettings_ToolsVariable(t *testing.T) {
+	if got := unknownVariables([]string{"PORT67_CONTEXT=lab", "PORT67_CONTEXTS=lab"}); len(got) != 1 {
+		t.Errorf("problems %v, want one, of PORT67_CONTEXTS", got)
+	}
 }

@@ -69,6 +69,8 @@ func settingKeys() []settingKey {
 				s.MetricsListen, err = listenAddress(v)
 				return err
 			})},
+		{path: "history.size", help: "how much is kept of what happened to leases, as in 1GiB, or off (default " +
+			"256MiB)", take: one(takeHistorySize)},
 		{path: "allow-slow-disk", help: "serve even if the data folder's disk is too slow for fast failover",
 			take: one(takeAllowSlowDisk)},
 		{path: "log.level", help: "debug, info, warn or error (default info)", take: one(takeLogLevel)},
@@ -81,12 +83,18 @@ const (
 	defaultData   = "/var/lib/port67"
 	defaultSocket = "/run/port67/admin.sock"
 	defaultGroup  = "port67"
+
+	defaultHistorySize = 256 << 20
+	historySizeMin     = 8 << 20
+	historySizeMax     = 1 << 40
 )
 
 func defaultSettings() nodeSettings {
 	host, _ := os.Hostname() // Without one the name is required.
 	name, _, _ := strings.Cut(host, ".")
-	s := nodeSettings{Name: name, Data: defaultData, AdminSocket: defaultSocket}
+	s := nodeSettings{
+		Name: name, Data: defaultData, AdminSocket: defaultSocket, HistorySize: defaultHistorySize,
+	}
 	if _, err := user.LookupGroup(defaultGroup); err == nil {
 		s.AdminGroup = defaultGroup
 	}
@@ -191,6 +199,26 @@ func takeGroup(s *nodeSettings, v string) error {
 	}
 	s.AdminGroup = v
 	return nil
+}
+
+func takeHistorySize(s *nodeSettings, v string) error {
+	if v == "off" {
+		s.HistorySize = 0
+		return nil
+	}
+	for _, unit := range []struct {
+		name string
+		size int64
+	}{{"MiB", 1 << 20}, {"GiB", 1 << 30}} {
+		number, ok := strings.CutSuffix(v, unit.name)
+		if n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 32); ok && err == nil {
+			if s.HistorySize = n * unit.size; historySizeMin <= s.HistorySize && s.HistorySize <= historySizeMax {
+				return nil
+			}
+			return fmt.Errorf("%q: from 8MiB to 1024GiB, or off", v)
+		}
+	}
+	return fmt.Errorf("%q: a size with a unit is needed, as in 256MiB or 2GiB, or off", v)
 }
 
 func takeAllowSlowDisk(s *nodeSettings, v string) error {

@@ -9,14 +9,13 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"port67/storage/configfile"
 )
 
-// What a node file may be at most: a wrong path (a disk image, a log) must not run away with the memory, and
-// nothing in a file with the stack of the reader.
-const (
-	nodeFileMax  = 1 << 20 // octets
-	nodeDepthMax = 64
-)
+// nodeFileMax is how many octets a node file may have at most: a wrong path (a disk image, a log) must not run
+// away with the memory.
+const nodeFileMax = 1 << 20
 
 // parseNodeFile returns the one document that the file is, nil if the file is empty, or why it is none. A
 // panic of the YAML library is a problem of the file.
@@ -39,9 +38,9 @@ func parseNodeFile(name string, at func(line, column int) string, text []byte) (
 		return at(t.Position.Line, t.Position.Column)
 	}
 	tokens := lexer.Tokenize(string(text))
-	if t := tooDeep(tokens); t != nil {
+	if t := configfile.TooDeep(tokens); t != nil {
 		return nil, &settingProblem{Origin: place(t), Text: fmt.Sprintf("nested more than %d levels deep",
-			nodeDepthMax)}
+			configfile.DepthMax)}
 	}
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {
@@ -62,33 +61,4 @@ func parseNodeFile(name string, at func(line, column int) string, text []byte) (
 		}
 	}
 	return body, nil
-}
-
-// tooDeep returns the token with which the text is nested deeper than the parser should follow, or nil. Lists
-// and keys open a level each by their brackets, or by their marks within one line and its indentation.
-func tooDeep(tokens token.Tokens) *token.Token {
-	brackets, marks, line := 0, 0, 0
-	for _, t := range tokens {
-		indent := 0
-		if t.Position != nil {
-			indent = t.Position.IndentLevel
-			if t.Position.Line != line {
-				line, marks = t.Position.Line, 0
-			}
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			brackets++
-		case token.SequenceEndType, token.MappingEndType:
-			brackets--
-		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType, token.TagType,
-			token.AnchorType:
-			marks++
-		default:
-		}
-		if brackets > nodeDepthMax || brackets == 0 && marks+indent > nodeDepthMax {
-			return t
-		}
-	}
-	return nil
 }

@@ -36,6 +36,7 @@ var table = []row{
 	{"storage/lease", pure, nil, []string{"github.com/tidwall/btree"}, "tables that can be copied in O(1)"},
 	{"storage/config", pure, []string{"storage/lease"}, nil, ""},
 	{"storage", pure, []string{"storage/lease", "storage/config"}, nil, ""},
+	{"storage/history", pure, []string{"storage", "storage/lease"}, nil, ""},
 	{
 		"storage/configfile", codec, []string{"storage/config", "storage/lease"},
 		[]string{"github.com/goccy/go-yaml/..."}, "YAML with positions",
@@ -53,11 +54,12 @@ var table = []row{
 		[]string{"google.golang.org/protobuf/..."}, "the log is protobuf",
 	},
 	{"cluster/trust", shell, nil, []string{"golang.org/x/sys/unix"}, "certificates and tokens; knows no cluster"},
+	{"cluster/journal", shell, []string{"storage", "storage/disk", "storage/history", "storage/lease"}, nil, ""},
 	{
 		"cluster", shell,
 		[]string{
-			"cluster/logcodec", "cluster/trust", "proto/peer/v1", "storage", "storage/config", "storage/disk",
-			"storage/lease",
+			"cluster/journal", "cluster/logcodec", "cluster/trust", "proto/peer/v1", "storage", "storage/config",
+			"storage/disk", "storage/history", "storage/lease",
 		},
 		[]string{
 			"github.com/google/uuid", "github.com/hashicorp/raft", "github.com/hashicorp/go-hclog",
@@ -85,12 +87,16 @@ var table = []row{
 	},
 	{
 		"server/admin", shell,
-		[]string{"proto/admin/v1", "storage", "storage/config", "storage/configfile", "storage/lease"},
+		[]string{
+			"proto/admin/v1", "storage", "storage/config", "storage/configfile", "storage/history", "storage/lease",
+		},
 		[]string{"golang.org/x/sync/errgroup", "golang.org/x/sys/unix", "google.golang.org/..."}, "gRPC",
 	},
 	{
 		"server/admin/admintest", machinery,
-		[]string{"server/admin", "storage", "storage/config", "storage/configfile", "storage/lease"}, nil, "",
+		[]string{
+			"server/admin", "storage", "storage/config", "storage/configfile", "storage/history", "storage/lease",
+		}, nil, "",
 	},
 	{
 		"server/metrics", shell, []string{"server", "server/dhcp4", "storage", "storage/config", "storage/lease"},
@@ -107,9 +113,9 @@ var table = []row{
 	{
 		"cmd/dhcpctl", shell, []string{"proto/admin/v1", "storage/configfile", "storage/config"},
 		[]string{
-			"github.com/jedib0t/go-pretty/v6/...", "github.com/spf13/cobra/...", "github.com/spf13/pflag",
-			"golang.org/x/sys/unix", "google.golang.org/...",
-		}, "speaks to the admin API; reads configuration files to point at their problems",
+			"github.com/goccy/go-yaml", "github.com/jedib0t/go-pretty/v6/...", "github.com/spf13/cobra/...",
+			"github.com/spf13/pflag", "golang.org/x/sys/unix", "google.golang.org/...",
+		}, "speaks to the admin API; reads configuration files to point at their problems; contexts are YAML",
 	},
 
 	{
@@ -140,6 +146,7 @@ var bans = []ban{
 	{"storage/lease", "storage/config", "a lease does not know why it was given"},
 	{"storage/config", "storage", "the configuration is part of the state, not the other way round"},
 	{"storage/configfile", "storage", "a file becomes a Config and nothing more"},
+	{"storage", "storage/history", "what was is of no matter for what is given"},
 	{"storage", "proto/...", "the form of the log can change without the state"},
 	{"storage/disk", "storage", "it keeps octets, not meaning"},
 	{"cluster/logcodec", "github.com/hashicorp/raft", "the codec is needed where Raft is not"},

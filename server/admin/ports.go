@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"port67/storage"
+	"port67/storage/history"
 	"port67/storage/lease"
 )
 
@@ -30,6 +31,8 @@ type Cluster interface {
 	Transfer(ctx context.Context, id storage.NodeID) error
 	// Drain moves a node's buckets, and leadership if it has it, to the others; or gives them back.
 	Drain(ctx context.Context, id storage.NodeID, drained bool) error
+	// History answers from this node's journal what happened to leases; it needs no quorum.
+	History(ctx context.Context, q history.Query) (history.Page, error)
 	// Wall translates an instant of cluster time into wall time, for people.
 	Wall(i lease.Instant) time.Time
 }

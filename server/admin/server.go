@@ -61,6 +61,7 @@ type Server struct {
 	health *health.Server
 	// watches holds one token for each WatchLeases that goes on.
 	watches chan struct{}
+	uses    *useSeries
 }
 
 // NewServer opens the listeners; Run serves them. An error names the listener and the remedy, and leaves
@@ -72,7 +73,10 @@ func NewServer(opt Options) (*Server, error) {
 	if opt.Listen != "" && opt.Identity == nil {
 		return nil, fmt.Errorf("admin listen %s: no certificate: initialise or join this node first", opt.Listen)
 	}
-	s := &Server{opt: opt, group: -1, health: health.NewServer(), watches: make(chan struct{}, watchesMax)}
+	s := &Server{
+		opt: opt, group: -1, health: health.NewServer(), watches: make(chan struct{}, watchesMax),
+		uses: newUseSeries(time.Now),
+	}
 	if opt.Socket != "" {
 		if err := s.openSocket(); err != nil {
 			return nil, err
@@ -173,6 +177,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.tcp != nil {
 		s.serve(ctx, group, s.tcp, credentials.NewTLS(s.tlsConfig()))
 	}
+	group.Go(func() error { return s.uses.run(ctx, s.opt.Cluster) })
 	group.Go(func() error {
 		<-ctx.Done()
 		s.health.Shutdown()
@@ -219,7 +224,7 @@ func (s *Server) newGRPC(ctx context.Context, creds credentials.TransportCredent
 	)
 	b := backend{cluster: s.opt.Cluster, log: s.opt.Log}
 	adminv1.RegisterLeaseServiceServer(g, &leases{backend: b, stopping: ctx.Done(), watches: s.watches})
-	adminv1.RegisterSubnetServiceServer(g, &subnets{backend: b})
+	adminv1.RegisterSubnetServiceServer(g, &subnets{backend: b, uses: s.uses})
 	adminv1.RegisterReservationServiceServer(g, &reservations{backend: b})
 	adminv1.RegisterConfigServiceServer(g, &configs{backend: b})
 	adminv1.RegisterClusterServiceServer(g, &clusters{backend: b})

@@ -12,6 +12,7 @@ import (
 type subnets struct {
 	adminv1.UnimplementedSubnetServiceServer
 	backend
+	uses *useSeries
 }
 
 // ListSubnets returns a page of subnets with their usage.
@@ -28,7 +29,7 @@ func (s *subnets) ListSubnets(ctx context.Context, req *adminv1.ListSubnetsReque
 		page, resp.NextPageToken, pageErr = pageOf(v.Config().Subnets(), req.GetPageToken(), req.GetPageSize(),
 			func(sub *config.CompiledSubnet) string { return sub.Prefix.String() })
 		for _, sub := range page {
-			resp.Subnets = append(resp.Subnets, subnetOf(v, sub))
+			resp.Subnets = append(resp.Subnets, s.subnetOf(v, sub))
 		}
 	})
 	if err == nil {
@@ -54,7 +55,7 @@ func (s *subnets) GetSubnet(ctx context.Context, req *adminv1.GetSubnetRequest,
 		}
 		resp.Revision = v.Revision()
 		if sub, ok := v.Config().Subnet(prefix); ok {
-			resp.Subnet = subnetOf(v, sub)
+			resp.Subnet = s.subnetOf(v, sub)
 			resp.Subnet.Settings = settingsOf(v.Config().Config, sub.Effective)
 		}
 	})
@@ -68,10 +69,10 @@ func (s *subnets) GetSubnet(ctx context.Context, req *adminv1.GetSubnetRequest,
 }
 
 // subnetOf translates a subnet for the API.
-func subnetOf(v storage.View, sub *config.CompiledSubnet) *adminv1.Subnet {
+func (s *subnets) subnetOf(v storage.View, sub *config.CompiledSubnet) *adminv1.Subnet {
 	out := &adminv1.Subnet{
 		Prefix:           sub.Prefix.String(),
-		Usage:            &adminv1.Usage{},
+		Usage:            usageOfAll(v, sub),
 		ReservationCount: int32(len(sub.Reservations)),
 		EarlyReuse:       sub.EarlyReuse,
 		Allocation:       string(sub.Allocation),
@@ -86,15 +87,24 @@ func subnetOf(v storage.View, sub *config.CompiledSubnet) *adminv1.Subnet {
 		out.Relays = append(out.Relays, a.String())
 	}
 	for _, p := range sub.Pools {
-		u := usageOf(v, p)
 		out.Pools = append(out.Pools, &adminv1.Pool{
-			Range: p.Range.String(), Classes: p.Classes, Usage: u,
+			Range: p.Range.String(), Classes: p.Classes, Usage: usageOf(v, p),
 		})
-		out.Usage.Size += u.GetSize()
-		out.Usage.Used += u.GetUsed()
-		out.Usage.Free += u.GetFree()
-		out.Usage.Bound += u.GetBound()
-		out.Usage.Declined += u.GetDeclined()
+	}
+	out.Forecast = s.uses.forecast(sub.Prefix, out.Usage)
+	return out
+}
+
+// usageOfAll counts the addresses of all pools of a subnet.
+func usageOfAll(v storage.View, sub *config.CompiledSubnet) *adminv1.Usage {
+	out := &adminv1.Usage{}
+	for _, p := range sub.Pools {
+		u := usageOf(v, p)
+		out.Size += u.GetSize()
+		out.Used += u.GetUsed()
+		out.Free += u.GetFree()
+		out.Bound += u.GetBound()
+		out.Declined += u.GetDeclined()
 	}
 	return out
 }

@@ -27,6 +27,8 @@ type Stats struct {
 	LossesBearable int
 	// SnapshotAge is the time since the last snapshot of this node; negative if there is none.
 	SnapshotAge time.Duration
+	// HistoryLost is how many entries this node's journal of leases has not taken.
+	HistoryLost uint64
 }
 
 // gauge is a metric that is read at every scrape.
@@ -58,7 +60,7 @@ type collector struct {
 
 	pools pools
 
-	term, commit, applied, lag, leader, leaderKnown, voters, alive, losses, snapshotAge gauge
+	term, commit, applied, lag, leader, leaderKnown, voters, alive, losses, snapshotAge, historyLost gauge
 }
 
 func newCollector(reader server.Reader, stats func() Stats) *collector {
@@ -90,6 +92,8 @@ func newCollector(reader server.Reader, stats func() Stats) *collector {
 		losses: newGauge("raft_losses_bearable",
 			"Voters that can be lost before the quorum is gone; -1: it is gone."),
 		snapshotAge: newGauge("raft_snapshot_age_seconds", "Time since this node's last snapshot."),
+		historyLost: newCounter("history_lost_entries_total",
+			"Entries that are missing in this node's history of leases, because its disk did not take them."),
 	}
 }
 
@@ -98,7 +102,7 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	own := []gauge{
 		c.clock, c.index, c.revision, c.nodes, c.buckets, c.leases, c.anomalies, c.diverged,
 		c.term, c.commit, c.applied, c.lag, c.leader, c.leaderKnown,
-		c.voters, c.alive, c.losses, c.snapshotAge,
+		c.voters, c.alive, c.losses, c.snapshotAge, c.historyLost,
 	}
 	for _, g := range append(own, c.pools.all()...) {
 		to <- g.desc
@@ -127,6 +131,7 @@ func (c *collector) collectStats(to chan<- prometheus.Metric, s Stats) {
 	c.voters.send(to, float64(s.Voters))
 	c.alive.send(to, float64(s.VotersAlive))
 	c.losses.send(to, float64(s.LossesBearable))
+	c.historyLost.send(to, float64(s.HistoryLost))
 	if s.SnapshotAge >= 0 {
 		c.snapshotAge.send(to, s.SnapshotAge.Seconds())
 	}

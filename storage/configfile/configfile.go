@@ -48,7 +48,8 @@ func (p Problem) String() string {
 // What a file may be at most: no reader runs away with the memory of a node, or with its stack.
 const (
 	octetsMax = 64 << 20
-	depthMax  = 64
+	// DepthMax is how many levels deep a YAML text may be nested, see TooDeep.
+	DepthMax = 64
 )
 
 //go:embed reference.yaml
@@ -101,8 +102,8 @@ func (d *decoder) parse(src []byte) (root ast.Node, ok bool) {
 		return nil, false
 	}
 	tokens := lexer.Tokenize(string(src))
-	if at, deep := tooDeep(tokens); deep {
-		d.report(at, "", "nested more than %d levels deep", depthMax)
+	if t := TooDeep(tokens); t != nil {
+		d.report(positionOf(t), "", "nested more than %d levels deep", DepthMax)
 		return nil, false
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -132,31 +133,33 @@ func (d *decoder) parse(src []byte) (root ast.Node, ok bool) {
 	return nil, false
 }
 
-// tooDeep says whether the tokens nest deeper than the parser should follow, and where.
-func tooDeep(tokens token.Tokens) (position, bool) {
-	flow, block, line := 0, 0, 0
+// TooDeep returns the token with which a YAML text is nested deeper than DepthMax, or nil: the parser
+// recurses, and nothing in a file may end a process with its stack. Lists and keys open a level each by their
+// brackets, or by their marks within one line and its indentation.
+func TooDeep(tokens token.Tokens) *token.Token {
+	brackets, marks, line := 0, 0, 0
 	for _, t := range tokens {
-		if t.Position != nil && t.Position.Line != line {
-			line, block = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			flow++
-		case token.SequenceEndType, token.MappingEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType, token.TagType,
-			token.AnchorType:
-			block++
-		}
 		indent := 0
 		if t.Position != nil {
 			indent = t.Position.IndentLevel
+			if t.Position.Line != line {
+				line, marks = t.Position.Line, 0
+			}
 		}
-		if flow > depthMax || flow == 0 && block+indent > depthMax {
-			return positionOf(t), true
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType, token.TagType,
+			token.AnchorType:
+			marks++
+		}
+		if brackets > DepthMax || brackets == 0 && marks+indent > DepthMax {
+			return t
 		}
 	}
-	return position{}, false
+	return nil
 }
 
 func positionOf(t *token.Token) position {

@@ -1,5 +1,5 @@
-// Package disk is where a node keeps what it remembers: the data folder with its identity, the log and the
-// snapshots. It keeps bytes, not meaning.
+// Package disk is where a node keeps what it remembers: the data folder with its identity, the log, the
+// snapshots and the journal. It keeps bytes, not meaning.
 //
 //	DIR/           0700
 //	  format       which layout this is; written last, so that a folder that has it is complete
@@ -8,6 +8,7 @@
 //	  log.db       the log and the votes (bbolt)
 //	  reserve      room set aside for when the disk is full
 //	  set-aside-…/ log and snapshots of the node that this one has replaced; for people to look at
+//	  journal/     what happened to leases, in segments; may be lost without harm to the service
 //	  snapshots/   the newest three; 0700, for the library that writes them leaves them open to read
 //
 // This package is a shell.

@@ -139,6 +139,135 @@ func (LeaseChange) EnumDescriptor() ([]byte, []int) {
 	return file_admin_v1_lease_proto_rawDescGZIP(), []int{1}
 }
 
+// LeaseEventKind is what happened to a lease.
+type LeaseEventKind int32
+
+const (
+	LeaseEventKind_LEASE_EVENT_KIND_UNSPECIFIED LeaseEventKind = 0
+	// Held for a client for a short while, through the log. Most offers are one node's own and not in the log.
+	LeaseEventKind_LEASE_EVENT_KIND_OFFERED LeaseEventKind = 1
+	// The client got the address.
+	LeaseEventKind_LEASE_EVENT_KIND_BOUND LeaseEventKind = 2
+	// The client that has it was heard again, or its booking was raised. Renewals inside the booking are answered
+	// without the log, and so are not here.
+	LeaseEventKind_LEASE_EVENT_KIND_RENEWED LeaseEventKind = 3
+	// Given back, by the client or by an operator.
+	LeaseEventKind_LEASE_EVENT_KIND_RELEASED LeaseEventKind = 4
+	// The client found the address in use.
+	LeaseEventKind_LEASE_EVENT_KIND_DECLINED LeaseEventKind = 5
+	// An operator ended the quarantine of a declined address.
+	LeaseEventKind_LEASE_EVENT_KIND_CLEARED LeaseEventKind = 6
+	// An operator had the lease forgotten.
+	LeaseEventKind_LEASE_EVENT_KIND_DELETED LeaseEventKind = 7
+)
+
+// Enum value maps for LeaseEventKind.
+var (
+	LeaseEventKind_name = map[int32]string{
+		0: "LEASE_EVENT_KIND_UNSPECIFIED",
+		1: "LEASE_EVENT_KIND_OFFERED",
+		2: "LEASE_EVENT_KIND_BOUND",
+		3: "LEASE_EVENT_KIND_RENEWED",
+		4: "LEASE_EVENT_KIND_RELEASED",
+		5: "LEASE_EVENT_KIND_DECLINED",
+		6: "LEASE_EVENT_KIND_CLEARED",
+		7: "LEASE_EVENT_KIND_DELETED",
+	}
+	LeaseEventKind_value = map[string]int32{
+		"LEASE_EVENT_KIND_UNSPECIFIED": 0,
+		"LEASE_EVENT_KIND_OFFERED":     1,
+		"LEASE_EVENT_KIND_BOUND":       2,
+		"LEASE_EVENT_KIND_RENEWED":     3,
+		"LEASE_EVENT_KIND_RELEASED":    4,
+		"LEASE_EVENT_KIND_DECLINED":    5,
+		"LEASE_EVENT_KIND_CLEARED":     6,
+		"LEASE_EVENT_KIND_DELETED":     7,
+	}
+)
+
+func (x LeaseEventKind) Enum() *LeaseEventKind {
+	p := new(LeaseEventKind)
+	*p = x
+	return p
+}
+
+func (x LeaseEventKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LeaseEventKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_admin_v1_lease_proto_enumTypes[2].Descriptor()
+}
+
+func (LeaseEventKind) Type() protoreflect.EnumType {
+	return &file_admin_v1_lease_proto_enumTypes[2]
+}
+
+func (x LeaseEventKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LeaseEventKind.Descriptor instead.
+func (LeaseEventKind) EnumDescriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{2}
+}
+
+// HistoryGapReason is why a part of the log is not in a node's journal.
+type HistoryGapReason int32
+
+const (
+	HistoryGapReason_HISTORY_GAP_REASON_UNSPECIFIED HistoryGapReason = 0
+	// The node was brought up by a snapshot, or began to keep a journal then.
+	HistoryGapReason_HISTORY_GAP_REASON_SNAPSHOT HistoryGapReason = 1
+	// Its disk was full, broken or too slow.
+	HistoryGapReason_HISTORY_GAP_REASON_DISK HistoryGapReason = 2
+	// What was written cannot be read.
+	HistoryGapReason_HISTORY_GAP_REASON_DAMAGE HistoryGapReason = 3
+)
+
+// Enum value maps for HistoryGapReason.
+var (
+	HistoryGapReason_name = map[int32]string{
+		0: "HISTORY_GAP_REASON_UNSPECIFIED",
+		1: "HISTORY_GAP_REASON_SNAPSHOT",
+		2: "HISTORY_GAP_REASON_DISK",
+		3: "HISTORY_GAP_REASON_DAMAGE",
+	}
+	HistoryGapReason_value = map[string]int32{
+		"HISTORY_GAP_REASON_UNSPECIFIED": 0,
+		"HISTORY_GAP_REASON_SNAPSHOT":    1,
+		"HISTORY_GAP_REASON_DISK":        2,
+		"HISTORY_GAP_REASON_DAMAGE":      3,
+	}
+)
+
+func (x HistoryGapReason) Enum() *HistoryGapReason {
+	p := new(HistoryGapReason)
+	*p = x
+	return p
+}
+
+func (x HistoryGapReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HistoryGapReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_admin_v1_lease_proto_enumTypes[3].Descriptor()
+}
+
+func (HistoryGapReason) Type() protoreflect.EnumType {
+	return &file_admin_v1_lease_proto_enumTypes[3]
+}
+
+func (x HistoryGapReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HistoryGapReason.Descriptor instead.
+func (HistoryGapReason) EnumDescriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{3}
+}
+
 // Lease is one address and the client that holds it, or held it last. All times are wall time, computed by
 // the answering node from cluster time; they are for people and may differ by seconds between nodes.
 type Lease struct {
@@ -664,6 +793,525 @@ func (x *WatchLeasesResponse) GetLease() *Lease {
 	return nil
 }
 
+// LeaseEvent is one thing that happened to one lease. That a booking ended is no event: nothing happens then.
+type LeaseEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// time is wall time as the answering node had it.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// time_reckoned says that the node learned of it later and reckoned the time from cluster time.
+	TimeReckoned bool           `protobuf:"varint,2,opt,name=time_reckoned,json=timeReckoned,proto3" json:"time_reckoned,omitempty"`
+	Kind         LeaseEventKind `protobuf:"varint,3,opt,name=kind,proto3,enum=port67.admin.v1.LeaseEventKind" json:"kind,omitempty"`
+	Address      string         `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	// client is as in Lease.
+	Client          string `protobuf:"bytes,5,opt,name=client,proto3" json:"client,omitempty"`
+	HardwareAddress string `protobuf:"bytes,6,opt,name=hardware_address,json=hardwareAddress,proto3" json:"hardware_address,omitempty"`
+	Hostname        string `protobuf:"bytes,7,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// start_time is when the client got the address.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// lease_time is what the client was told; unset if it was told none, or one without end.
+	LeaseTime *durationpb.Duration `protobuf:"bytes,9,opt,name=lease_time,json=leaseTime,proto3" json:"lease_time,omitempty"`
+	// booked_time is until when the address was promised to the client after the event: it held the address no
+	// longer than that, unless a later event raised it. Unset if permanent.
+	BookedTime     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=booked_time,json=bookedTime,proto3" json:"booked_time,omitempty"`
+	Permanent      bool                   `protobuf:"varint,11,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	CircuitId      string                 `protobuf:"bytes,12,opt,name=circuit_id,json=circuitId,proto3" json:"circuit_id,omitempty"`
+	RemoteId       string                 `protobuf:"bytes,13,opt,name=remote_id,json=remoteId,proto3" json:"remote_id,omitempty"`
+	RelayAgentInfo []byte                 `protobuf:"bytes,14,opt,name=relay_agent_info,json=relayAgentInfo,proto3" json:"relay_agent_info,omitempty"`
+	// author is the operator whose word it was, if it was one's.
+	Author string `protobuf:"bytes,15,opt,name=author,proto3" json:"author,omitempty"`
+	// log_index is the index of the log entry; with the cluster's ID it names the event on all nodes alike.
+	LogIndex      uint64 `protobuf:"varint,16,opt,name=log_index,json=logIndex,proto3" json:"log_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaseEvent) Reset() {
+	*x = LeaseEvent{}
+	mi := &file_admin_v1_lease_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaseEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaseEvent) ProtoMessage() {}
+
+func (x *LeaseEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaseEvent.ProtoReflect.Descriptor instead.
+func (*LeaseEvent) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *LeaseEvent) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *LeaseEvent) GetTimeReckoned() bool {
+	if x != nil {
+		return x.TimeReckoned
+	}
+	return false
+}
+
+func (x *LeaseEvent) GetKind() LeaseEventKind {
+	if x != nil {
+		return x.Kind
+	}
+	return LeaseEventKind_LEASE_EVENT_KIND_UNSPECIFIED
+}
+
+func (x *LeaseEvent) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *LeaseEvent) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *LeaseEvent) GetHardwareAddress() string {
+	if x != nil {
+		return x.HardwareAddress
+	}
+	return ""
+}
+
+func (x *LeaseEvent) GetHostname() string {
+	if x != nil {
+		return x.Hostname
+	}
+	return ""
+}
+
+func (x *LeaseEvent) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *LeaseEvent) GetLeaseTime() *durationpb.Duration {
+	if x != nil {
+		return x.LeaseTime
+	}
+	return nil
+}
+
+func (x *LeaseEvent) GetBookedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BookedTime
+	}
+	return nil
+}
+
+func (x *LeaseEvent) GetPermanent() bool {
+	if x != nil {
+		return x.Permanent
+	}
+	return false
+}
+
+func (x *LeaseEvent) GetCircuitId() string {
+	if x != nil {
+		return x.CircuitId
+	}
+	return ""
+}
+
+func (x *LeaseEvent) GetRemoteId() string {
+	if x != nil {
+		return x.RemoteId
+	}
+	return ""
+}
+
+func (x *LeaseEvent) GetRelayAgentInfo() []byte {
+	if x != nil {
+		return x.RelayAgentInfo
+	}
+	return nil
+}
+
+func (x *LeaseEvent) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *LeaseEvent) GetLogIndex() uint64 {
+	if x != nil {
+		return x.LogIndex
+	}
+	return 0
+}
+
+// HistoryGap is a time of which a node's journal knows nothing.
+type HistoryGap struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// begin_time is unset if the journal knows nothing at all before.
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	// end_time is unset if it is not known.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	Reason  HistoryGapReason       `protobuf:"varint,3,opt,name=reason,proto3,enum=port67.admin.v1.HistoryGapReason" json:"reason,omitempty"`
+	// lost_entries is how many entries with events are known to be missing; 0 if that is not known.
+	LostEntries   uint64 `protobuf:"varint,4,opt,name=lost_entries,json=lostEntries,proto3" json:"lost_entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryGap) Reset() {
+	*x = HistoryGap{}
+	mi := &file_admin_v1_lease_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryGap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryGap) ProtoMessage() {}
+
+func (x *HistoryGap) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryGap.ProtoReflect.Descriptor instead.
+func (*HistoryGap) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *HistoryGap) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
+}
+
+func (x *HistoryGap) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *HistoryGap) GetReason() HistoryGapReason {
+	if x != nil {
+		return x.Reason
+	}
+	return HistoryGapReason_HISTORY_GAP_REASON_UNSPECIFIED
+}
+
+func (x *HistoryGap) GetLostEntries() uint64 {
+	if x != nil {
+		return x.LostEntries
+	}
+	return 0
+}
+
+// LeaseHolding is whether a client had an address at a given time, as far as the log says.
+type LeaseHolding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// held says that the address was promised to the client then, and it had not given it back.
+	Held bool `protobuf:"varint,1,opt,name=held,proto3" json:"held,omitempty"`
+	// uncertain says that there is a gap between event and the given time: what the answer says may have changed
+	// in it.
+	Uncertain bool `protobuf:"varint,2,opt,name=uncertain,proto3" json:"uncertain,omitempty"`
+	// until_time is the last moment at which the client can have held the address, as known at the given time;
+	// unset if there was no end.
+	UntilTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
+	// event is the last one before the given time, from which all this follows.
+	Event         *LeaseEvent `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaseHolding) Reset() {
+	*x = LeaseHolding{}
+	mi := &file_admin_v1_lease_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaseHolding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaseHolding) ProtoMessage() {}
+
+func (x *LeaseHolding) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaseHolding.ProtoReflect.Descriptor instead.
+func (*LeaseHolding) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *LeaseHolding) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
+func (x *LeaseHolding) GetUncertain() bool {
+	if x != nil {
+		return x.Uncertain
+	}
+	return false
+}
+
+func (x *LeaseHolding) GetUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UntilTime
+	}
+	return nil
+}
+
+func (x *LeaseHolding) GetEvent() *LeaseEvent {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+type ListLeaseHistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// page_size is how many events to return at most; 0 means 500, and more than 5000 means 5000.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// page_token is next_page_token of the page before.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// address or client must be set, and not both. client is a client's key as in Lease, or a hardware address:
+	// then it is every client that had it.
+	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	Client  string `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	// since and until, if set, bound the time of the events.
+	Since *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	Until *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
+	// at asks for holdings at that time instead of events; since, until and pages do not go with it.
+	At            *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLeaseHistoryRequest) Reset() {
+	*x = ListLeaseHistoryRequest{}
+	mi := &file_admin_v1_lease_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLeaseHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLeaseHistoryRequest) ProtoMessage() {}
+
+func (x *ListLeaseHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLeaseHistoryRequest.ProtoReflect.Descriptor instead.
+func (*ListLeaseHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListLeaseHistoryRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListLeaseHistoryRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListLeaseHistoryRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ListLeaseHistoryRequest) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *ListLeaseHistoryRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ListLeaseHistoryRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *ListLeaseHistoryRequest) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+type ListLeaseHistoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// events are newest first.
+	Events []*LeaseEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// next_page_token is empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// gaps are those of the time that this page covers.
+	Gaps []*HistoryGap `protobuf:"bytes,3,rep,name=gaps,proto3" json:"gaps,omitempty"`
+	// holdings answer at: one for an address of which something is known, one for each address that a client
+	// ever had.
+	Holdings []*LeaseHolding `protobuf:"bytes,4,rep,name=holdings,proto3" json:"holdings,omitempty"`
+	// begin_time is when the answering node's journal begins: of what was before it knows nothing. Unset while it
+	// is empty.
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	// node_id and node_name are the node whose journal this is.
+	NodeId        string `protobuf:"bytes,6,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	NodeName      string `protobuf:"bytes,7,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLeaseHistoryResponse) Reset() {
+	*x = ListLeaseHistoryResponse{}
+	mi := &file_admin_v1_lease_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLeaseHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLeaseHistoryResponse) ProtoMessage() {}
+
+func (x *ListLeaseHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLeaseHistoryResponse.ProtoReflect.Descriptor instead.
+func (*ListLeaseHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListLeaseHistoryResponse) GetEvents() []*LeaseEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *ListLeaseHistoryResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListLeaseHistoryResponse) GetGaps() []*HistoryGap {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+func (x *ListLeaseHistoryResponse) GetHoldings() []*LeaseHolding {
+	if x != nil {
+		return x.Holdings
+	}
+	return nil
+}
+
+func (x *ListLeaseHistoryResponse) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
+}
+
+func (x *ListLeaseHistoryResponse) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *ListLeaseHistoryResponse) GetNodeName() string {
+	if x != nil {
+		return x.NodeName
+	}
+	return ""
+}
+
 type ReleaseLeaseRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Address string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
@@ -677,7 +1325,7 @@ type ReleaseLeaseRequest struct {
 
 func (x *ReleaseLeaseRequest) Reset() {
 	*x = ReleaseLeaseRequest{}
-	mi := &file_admin_v1_lease_proto_msgTypes[7]
+	mi := &file_admin_v1_lease_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -689,7 +1337,7 @@ func (x *ReleaseLeaseRequest) String() string {
 func (*ReleaseLeaseRequest) ProtoMessage() {}
 
 func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[7]
+	mi := &file_admin_v1_lease_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -702,7 +1350,7 @@ func (x *ReleaseLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{7}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReleaseLeaseRequest) GetAddress() string {
@@ -735,7 +1383,7 @@ type ReleaseLeaseResponse struct {
 
 func (x *ReleaseLeaseResponse) Reset() {
 	*x = ReleaseLeaseResponse{}
-	mi := &file_admin_v1_lease_proto_msgTypes[8]
+	mi := &file_admin_v1_lease_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +1395,7 @@ func (x *ReleaseLeaseResponse) String() string {
 func (*ReleaseLeaseResponse) ProtoMessage() {}
 
 func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[8]
+	mi := &file_admin_v1_lease_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +1408,7 @@ func (x *ReleaseLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLeaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{8}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReleaseLeaseResponse) GetLease() *Lease {
@@ -784,7 +1432,7 @@ type DeleteLeaseRequest struct {
 
 func (x *DeleteLeaseRequest) Reset() {
 	*x = DeleteLeaseRequest{}
-	mi := &file_admin_v1_lease_proto_msgTypes[9]
+	mi := &file_admin_v1_lease_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +1444,7 @@ func (x *DeleteLeaseRequest) String() string {
 func (*DeleteLeaseRequest) ProtoMessage() {}
 
 func (x *DeleteLeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[9]
+	mi := &file_admin_v1_lease_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +1457,7 @@ func (x *DeleteLeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteLeaseRequest.ProtoReflect.Descriptor instead.
 func (*DeleteLeaseRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{9}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeleteLeaseRequest) GetAddress() string {
@@ -850,7 +1498,7 @@ type DeleteLeaseResponse struct {
 
 func (x *DeleteLeaseResponse) Reset() {
 	*x = DeleteLeaseResponse{}
-	mi := &file_admin_v1_lease_proto_msgTypes[10]
+	mi := &file_admin_v1_lease_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -862,7 +1510,7 @@ func (x *DeleteLeaseResponse) String() string {
 func (*DeleteLeaseResponse) ProtoMessage() {}
 
 func (x *DeleteLeaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[10]
+	mi := &file_admin_v1_lease_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -875,7 +1523,7 @@ func (x *DeleteLeaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteLeaseResponse.ProtoReflect.Descriptor instead.
 func (*DeleteLeaseResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{10}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeleteLeaseResponse) GetLease() *Lease {
@@ -896,7 +1544,7 @@ type ClearDeclinedRequest struct {
 
 func (x *ClearDeclinedRequest) Reset() {
 	*x = ClearDeclinedRequest{}
-	mi := &file_admin_v1_lease_proto_msgTypes[11]
+	mi := &file_admin_v1_lease_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1556,7 @@ func (x *ClearDeclinedRequest) String() string {
 func (*ClearDeclinedRequest) ProtoMessage() {}
 
 func (x *ClearDeclinedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[11]
+	mi := &file_admin_v1_lease_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1569,7 @@ func (x *ClearDeclinedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDeclinedRequest.ProtoReflect.Descriptor instead.
 func (*ClearDeclinedRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{11}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ClearDeclinedRequest) GetAddress() string {
@@ -948,7 +1596,7 @@ type ClearDeclinedResponse struct {
 
 func (x *ClearDeclinedResponse) Reset() {
 	*x = ClearDeclinedResponse{}
-	mi := &file_admin_v1_lease_proto_msgTypes[12]
+	mi := &file_admin_v1_lease_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1608,7 @@ func (x *ClearDeclinedResponse) String() string {
 func (*ClearDeclinedResponse) ProtoMessage() {}
 
 func (x *ClearDeclinedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_lease_proto_msgTypes[12]
+	mi := &file_admin_v1_lease_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1621,7 @@ func (x *ClearDeclinedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDeclinedResponse.ProtoReflect.Descriptor instead.
 func (*ClearDeclinedResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_lease_proto_rawDescGZIP(), []int{12}
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ClearDeclinedResponse) GetAddresses() []string {
@@ -1031,7 +1679,61 @@ const file_admin_v1_lease_proto_rawDesc = "" +
 	"\x06search\x18\x02 \x01(\tR\x06search\"y\n" +
 	"\x13WatchLeasesResponse\x124\n" +
 	"\x06change\x18\x01 \x01(\x0e2\x1c.port67.admin.v1.LeaseChangeR\x06change\x12,\n" +
-	"\x05lease\x18\x02 \x01(\v2\x16.port67.admin.v1.LeaseR\x05lease\"}\n" +
+	"\x05lease\x18\x02 \x01(\v2\x16.port67.admin.v1.LeaseR\x05lease\"\xfa\x04\n" +
+	"\n" +
+	"LeaseEvent\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12#\n" +
+	"\rtime_reckoned\x18\x02 \x01(\bR\ftimeReckoned\x123\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1f.port67.admin.v1.LeaseEventKindR\x04kind\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x16\n" +
+	"\x06client\x18\x05 \x01(\tR\x06client\x12)\n" +
+	"\x10hardware_address\x18\x06 \x01(\tR\x0fhardwareAddress\x12\x1a\n" +
+	"\bhostname\x18\a \x01(\tR\bhostname\x129\n" +
+	"\n" +
+	"start_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x128\n" +
+	"\n" +
+	"lease_time\x18\t \x01(\v2\x19.google.protobuf.DurationR\tleaseTime\x12;\n" +
+	"\vbooked_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"bookedTime\x12\x1c\n" +
+	"\tpermanent\x18\v \x01(\bR\tpermanent\x12\x1d\n" +
+	"\n" +
+	"circuit_id\x18\f \x01(\tR\tcircuitId\x12\x1b\n" +
+	"\tremote_id\x18\r \x01(\tR\bremoteId\x12(\n" +
+	"\x10relay_agent_info\x18\x0e \x01(\fR\x0erelayAgentInfo\x12\x16\n" +
+	"\x06author\x18\x0f \x01(\tR\x06author\x12\x1b\n" +
+	"\tlog_index\x18\x10 \x01(\x04R\blogIndex\"\xdc\x01\n" +
+	"\n" +
+	"HistoryGap\x129\n" +
+	"\n" +
+	"begin_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x125\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x129\n" +
+	"\x06reason\x18\x03 \x01(\x0e2!.port67.admin.v1.HistoryGapReasonR\x06reason\x12!\n" +
+	"\flost_entries\x18\x04 \x01(\x04R\vlostEntries\"\xae\x01\n" +
+	"\fLeaseHolding\x12\x12\n" +
+	"\x04held\x18\x01 \x01(\bR\x04held\x12\x1c\n" +
+	"\tuncertain\x18\x02 \x01(\bR\tuncertain\x129\n" +
+	"\n" +
+	"until_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tuntilTime\x121\n" +
+	"\x05event\x18\x04 \x01(\v2\x1b.port67.admin.v1.LeaseEventR\x05event\"\x97\x02\n" +
+	"\x17ListLeaseHistoryRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x16\n" +
+	"\x06client\x18\x04 \x01(\tR\x06client\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12*\n" +
+	"\x02at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xd4\x02\n" +
+	"\x18ListLeaseHistoryResponse\x123\n" +
+	"\x06events\x18\x01 \x03(\v2\x1b.port67.admin.v1.LeaseEventR\x06events\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12/\n" +
+	"\x04gaps\x18\x03 \x03(\v2\x1b.port67.admin.v1.HistoryGapR\x04gaps\x129\n" +
+	"\bholdings\x18\x04 \x03(\v2\x1d.port67.admin.v1.LeaseHoldingR\bholdings\x129\n" +
+	"\n" +
+	"begin_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x12\x17\n" +
+	"\anode_id\x18\x06 \x01(\tR\x06nodeId\x12\x1b\n" +
+	"\tnode_name\x18\a \x01(\tR\bnodeName\"}\n" +
 	"\x13ReleaseLeaseRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\x12'\n" +
@@ -1061,11 +1763,26 @@ const file_admin_v1_lease_proto_rawDesc = "" +
 	"\x18LEASE_CHANGE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LEASE_CHANGE_ADDED\x10\x01\x12\x18\n" +
 	"\x14LEASE_CHANGE_CHANGED\x10\x02\x12\x18\n" +
-	"\x14LEASE_CHANGE_REMOVED\x10\x032\xa9\x04\n" +
+	"\x14LEASE_CHANGE_REMOVED\x10\x03*\x84\x02\n" +
+	"\x0eLeaseEventKind\x12 \n" +
+	"\x1cLEASE_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18LEASE_EVENT_KIND_OFFERED\x10\x01\x12\x1a\n" +
+	"\x16LEASE_EVENT_KIND_BOUND\x10\x02\x12\x1c\n" +
+	"\x18LEASE_EVENT_KIND_RENEWED\x10\x03\x12\x1d\n" +
+	"\x19LEASE_EVENT_KIND_RELEASED\x10\x04\x12\x1d\n" +
+	"\x19LEASE_EVENT_KIND_DECLINED\x10\x05\x12\x1c\n" +
+	"\x18LEASE_EVENT_KIND_CLEARED\x10\x06\x12\x1c\n" +
+	"\x18LEASE_EVENT_KIND_DELETED\x10\a*\x93\x01\n" +
+	"\x10HistoryGapReason\x12\"\n" +
+	"\x1eHISTORY_GAP_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bHISTORY_GAP_REASON_SNAPSHOT\x10\x01\x12\x1b\n" +
+	"\x17HISTORY_GAP_REASON_DISK\x10\x02\x12\x1d\n" +
+	"\x19HISTORY_GAP_REASON_DAMAGE\x10\x032\x92\x05\n" +
 	"\fLeaseService\x12U\n" +
 	"\n" +
 	"ListLeases\x12\".port67.admin.v1.ListLeasesRequest\x1a#.port67.admin.v1.ListLeasesResponse\x12O\n" +
-	"\bGetLease\x12 .port67.admin.v1.GetLeaseRequest\x1a!.port67.admin.v1.GetLeaseResponse\x12Z\n" +
+	"\bGetLease\x12 .port67.admin.v1.GetLeaseRequest\x1a!.port67.admin.v1.GetLeaseResponse\x12g\n" +
+	"\x10ListLeaseHistory\x12(.port67.admin.v1.ListLeaseHistoryRequest\x1a).port67.admin.v1.ListLeaseHistoryResponse\x12Z\n" +
 	"\vWatchLeases\x12#.port67.admin.v1.WatchLeasesRequest\x1a$.port67.admin.v1.WatchLeasesResponse0\x01\x12[\n" +
 	"\fReleaseLease\x12$.port67.admin.v1.ReleaseLeaseRequest\x1a%.port67.admin.v1.ReleaseLeaseResponse\x12X\n" +
 	"\vDeleteLease\x12#.port67.admin.v1.DeleteLeaseRequest\x1a$.port67.admin.v1.DeleteLeaseResponse\x12^\n" +
@@ -1083,58 +1800,84 @@ func file_admin_v1_lease_proto_rawDescGZIP() []byte {
 	return file_admin_v1_lease_proto_rawDescData
 }
 
-var file_admin_v1_lease_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_admin_v1_lease_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_admin_v1_lease_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_admin_v1_lease_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_admin_v1_lease_proto_goTypes = []any{
-	(LeaseStatus)(0),              // 0: port67.admin.v1.LeaseStatus
-	(LeaseChange)(0),              // 1: port67.admin.v1.LeaseChange
-	(*Lease)(nil),                 // 2: port67.admin.v1.Lease
-	(*ListLeasesRequest)(nil),     // 3: port67.admin.v1.ListLeasesRequest
-	(*ListLeasesResponse)(nil),    // 4: port67.admin.v1.ListLeasesResponse
-	(*GetLeaseRequest)(nil),       // 5: port67.admin.v1.GetLeaseRequest
-	(*GetLeaseResponse)(nil),      // 6: port67.admin.v1.GetLeaseResponse
-	(*WatchLeasesRequest)(nil),    // 7: port67.admin.v1.WatchLeasesRequest
-	(*WatchLeasesResponse)(nil),   // 8: port67.admin.v1.WatchLeasesResponse
-	(*ReleaseLeaseRequest)(nil),   // 9: port67.admin.v1.ReleaseLeaseRequest
-	(*ReleaseLeaseResponse)(nil),  // 10: port67.admin.v1.ReleaseLeaseResponse
-	(*DeleteLeaseRequest)(nil),    // 11: port67.admin.v1.DeleteLeaseRequest
-	(*DeleteLeaseResponse)(nil),   // 12: port67.admin.v1.DeleteLeaseResponse
-	(*ClearDeclinedRequest)(nil),  // 13: port67.admin.v1.ClearDeclinedRequest
-	(*ClearDeclinedResponse)(nil), // 14: port67.admin.v1.ClearDeclinedResponse
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	(LeaseStatus)(0),                 // 0: port67.admin.v1.LeaseStatus
+	(LeaseChange)(0),                 // 1: port67.admin.v1.LeaseChange
+	(LeaseEventKind)(0),              // 2: port67.admin.v1.LeaseEventKind
+	(HistoryGapReason)(0),            // 3: port67.admin.v1.HistoryGapReason
+	(*Lease)(nil),                    // 4: port67.admin.v1.Lease
+	(*ListLeasesRequest)(nil),        // 5: port67.admin.v1.ListLeasesRequest
+	(*ListLeasesResponse)(nil),       // 6: port67.admin.v1.ListLeasesResponse
+	(*GetLeaseRequest)(nil),          // 7: port67.admin.v1.GetLeaseRequest
+	(*GetLeaseResponse)(nil),         // 8: port67.admin.v1.GetLeaseResponse
+	(*WatchLeasesRequest)(nil),       // 9: port67.admin.v1.WatchLeasesRequest
+	(*WatchLeasesResponse)(nil),      // 10: port67.admin.v1.WatchLeasesResponse
+	(*LeaseEvent)(nil),               // 11: port67.admin.v1.LeaseEvent
+	(*HistoryGap)(nil),               // 12: port67.admin.v1.HistoryGap
+	(*LeaseHolding)(nil),             // 13: port67.admin.v1.LeaseHolding
+	(*ListLeaseHistoryRequest)(nil),  // 14: port67.admin.v1.ListLeaseHistoryRequest
+	(*ListLeaseHistoryResponse)(nil), // 15: port67.admin.v1.ListLeaseHistoryResponse
+	(*ReleaseLeaseRequest)(nil),      // 16: port67.admin.v1.ReleaseLeaseRequest
+	(*ReleaseLeaseResponse)(nil),     // 17: port67.admin.v1.ReleaseLeaseResponse
+	(*DeleteLeaseRequest)(nil),       // 18: port67.admin.v1.DeleteLeaseRequest
+	(*DeleteLeaseResponse)(nil),      // 19: port67.admin.v1.DeleteLeaseResponse
+	(*ClearDeclinedRequest)(nil),     // 20: port67.admin.v1.ClearDeclinedRequest
+	(*ClearDeclinedResponse)(nil),    // 21: port67.admin.v1.ClearDeclinedResponse
+	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 23: google.protobuf.Duration
 }
 var file_admin_v1_lease_proto_depIdxs = []int32{
 	0,  // 0: port67.admin.v1.Lease.status:type_name -> port67.admin.v1.LeaseStatus
-	15, // 1: port67.admin.v1.Lease.start_time:type_name -> google.protobuf.Timestamp
-	15, // 2: port67.admin.v1.Lease.last_time:type_name -> google.protobuf.Timestamp
-	16, // 3: port67.admin.v1.Lease.lease_time:type_name -> google.protobuf.Duration
-	15, // 4: port67.admin.v1.Lease.booked_time:type_name -> google.protobuf.Timestamp
-	15, // 5: port67.admin.v1.Lease.reusable_time:type_name -> google.protobuf.Timestamp
+	22, // 1: port67.admin.v1.Lease.start_time:type_name -> google.protobuf.Timestamp
+	22, // 2: port67.admin.v1.Lease.last_time:type_name -> google.protobuf.Timestamp
+	23, // 3: port67.admin.v1.Lease.lease_time:type_name -> google.protobuf.Duration
+	22, // 4: port67.admin.v1.Lease.booked_time:type_name -> google.protobuf.Timestamp
+	22, // 5: port67.admin.v1.Lease.reusable_time:type_name -> google.protobuf.Timestamp
 	0,  // 6: port67.admin.v1.ListLeasesRequest.statuses:type_name -> port67.admin.v1.LeaseStatus
-	2,  // 7: port67.admin.v1.ListLeasesResponse.leases:type_name -> port67.admin.v1.Lease
-	2,  // 8: port67.admin.v1.GetLeaseResponse.lease:type_name -> port67.admin.v1.Lease
+	4,  // 7: port67.admin.v1.ListLeasesResponse.leases:type_name -> port67.admin.v1.Lease
+	4,  // 8: port67.admin.v1.GetLeaseResponse.lease:type_name -> port67.admin.v1.Lease
 	1,  // 9: port67.admin.v1.WatchLeasesResponse.change:type_name -> port67.admin.v1.LeaseChange
-	2,  // 10: port67.admin.v1.WatchLeasesResponse.lease:type_name -> port67.admin.v1.Lease
-	2,  // 11: port67.admin.v1.ReleaseLeaseResponse.lease:type_name -> port67.admin.v1.Lease
-	2,  // 12: port67.admin.v1.DeleteLeaseResponse.lease:type_name -> port67.admin.v1.Lease
-	3,  // 13: port67.admin.v1.LeaseService.ListLeases:input_type -> port67.admin.v1.ListLeasesRequest
-	5,  // 14: port67.admin.v1.LeaseService.GetLease:input_type -> port67.admin.v1.GetLeaseRequest
-	7,  // 15: port67.admin.v1.LeaseService.WatchLeases:input_type -> port67.admin.v1.WatchLeasesRequest
-	9,  // 16: port67.admin.v1.LeaseService.ReleaseLease:input_type -> port67.admin.v1.ReleaseLeaseRequest
-	11, // 17: port67.admin.v1.LeaseService.DeleteLease:input_type -> port67.admin.v1.DeleteLeaseRequest
-	13, // 18: port67.admin.v1.LeaseService.ClearDeclined:input_type -> port67.admin.v1.ClearDeclinedRequest
-	4,  // 19: port67.admin.v1.LeaseService.ListLeases:output_type -> port67.admin.v1.ListLeasesResponse
-	6,  // 20: port67.admin.v1.LeaseService.GetLease:output_type -> port67.admin.v1.GetLeaseResponse
-	8,  // 21: port67.admin.v1.LeaseService.WatchLeases:output_type -> port67.admin.v1.WatchLeasesResponse
-	10, // 22: port67.admin.v1.LeaseService.ReleaseLease:output_type -> port67.admin.v1.ReleaseLeaseResponse
-	12, // 23: port67.admin.v1.LeaseService.DeleteLease:output_type -> port67.admin.v1.DeleteLeaseResponse
-	14, // 24: port67.admin.v1.LeaseService.ClearDeclined:output_type -> port67.admin.v1.ClearDeclinedResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	4,  // 10: port67.admin.v1.WatchLeasesResponse.lease:type_name -> port67.admin.v1.Lease
+	22, // 11: port67.admin.v1.LeaseEvent.time:type_name -> google.protobuf.Timestamp
+	2,  // 12: port67.admin.v1.LeaseEvent.kind:type_name -> port67.admin.v1.LeaseEventKind
+	22, // 13: port67.admin.v1.LeaseEvent.start_time:type_name -> google.protobuf.Timestamp
+	23, // 14: port67.admin.v1.LeaseEvent.lease_time:type_name -> google.protobuf.Duration
+	22, // 15: port67.admin.v1.LeaseEvent.booked_time:type_name -> google.protobuf.Timestamp
+	22, // 16: port67.admin.v1.HistoryGap.begin_time:type_name -> google.protobuf.Timestamp
+	22, // 17: port67.admin.v1.HistoryGap.end_time:type_name -> google.protobuf.Timestamp
+	3,  // 18: port67.admin.v1.HistoryGap.reason:type_name -> port67.admin.v1.HistoryGapReason
+	22, // 19: port67.admin.v1.LeaseHolding.until_time:type_name -> google.protobuf.Timestamp
+	11, // 20: port67.admin.v1.LeaseHolding.event:type_name -> port67.admin.v1.LeaseEvent
+	22, // 21: port67.admin.v1.ListLeaseHistoryRequest.since:type_name -> google.protobuf.Timestamp
+	22, // 22: port67.admin.v1.ListLeaseHistoryRequest.until:type_name -> google.protobuf.Timestamp
+	22, // 23: port67.admin.v1.ListLeaseHistoryRequest.at:type_name -> google.protobuf.Timestamp
+	11, // 24: port67.admin.v1.ListLeaseHistoryResponse.events:type_name -> port67.admin.v1.LeaseEvent
+	12, // 25: port67.admin.v1.ListLeaseHistoryResponse.gaps:type_name -> port67.admin.v1.HistoryGap
+	13, // 26: port67.admin.v1.ListLeaseHistoryResponse.holdings:type_name -> port67.admin.v1.LeaseHolding
+	22, // 27: port67.admin.v1.ListLeaseHistoryResponse.begin_time:type_name -> google.protobuf.Timestamp
+	4,  // 28: port67.admin.v1.ReleaseLeaseResponse.lease:type_name -> port67.admin.v1.Lease
+	4,  // 29: port67.admin.v1.DeleteLeaseResponse.lease:type_name -> port67.admin.v1.Lease
+	5,  // 30: port67.admin.v1.LeaseService.ListLeases:input_type -> port67.admin.v1.ListLeasesRequest
+	7,  // 31: port67.admin.v1.LeaseService.GetLease:input_type -> port67.admin.v1.GetLeaseRequest
+	14, // 32: port67.admin.v1.LeaseService.ListLeaseHistory:input_type -> port67.admin.v1.ListLeaseHistoryRequest
+	9,  // 33: port67.admin.v1.LeaseService.WatchLeases:input_type -> port67.admin.v1.WatchLeasesRequest
+	16, // 34: port67.admin.v1.LeaseService.ReleaseLease:input_type -> port67.admin.v1.ReleaseLeaseRequest
+	18, // 35: port67.admin.v1.LeaseService.DeleteLease:input_type -> port67.admin.v1.DeleteLeaseRequest
+	20, // 36: port67.admin.v1.LeaseService.ClearDeclined:input_type -> port67.admin.v1.ClearDeclinedRequest
+	6,  // 37: port67.admin.v1.LeaseService.ListLeases:output_type -> port67.admin.v1.ListLeasesResponse
+	8,  // 38: port67.admin.v1.LeaseService.GetLease:output_type -> port67.admin.v1.GetLeaseResponse
+	15, // 39: port67.admin.v1.LeaseService.ListLeaseHistory:output_type -> port67.admin.v1.ListLeaseHistoryResponse
+	10, // 40: port67.admin.v1.LeaseService.WatchLeases:output_type -> port67.admin.v1.WatchLeasesResponse
+	17, // 41: port67.admin.v1.LeaseService.ReleaseLease:output_type -> port67.admin.v1.ReleaseLeaseResponse
+	19, // 42: port67.admin.v1.LeaseService.DeleteLease:output_type -> port67.admin.v1.DeleteLeaseResponse
+	21, // 43: port67.admin.v1.LeaseService.ClearDeclined:output_type -> port67.admin.v1.ClearDeclinedResponse
+	37, // [37:44] is the sub-list for method output_type
+	30, // [30:37] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_admin_v1_lease_proto_init() }
@@ -1147,8 +1890,8 @@ func file_admin_v1_lease_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_v1_lease_proto_rawDesc), len(file_admin_v1_lease_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   13,
+			NumEnums:      4,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

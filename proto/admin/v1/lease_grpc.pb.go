@@ -22,12 +22,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	LeaseService_ListLeases_FullMethodName    = "/port67.admin.v1.LeaseService/ListLeases"
-	LeaseService_GetLease_FullMethodName      = "/port67.admin.v1.LeaseService/GetLease"
-	LeaseService_WatchLeases_FullMethodName   = "/port67.admin.v1.LeaseService/WatchLeases"
-	LeaseService_ReleaseLease_FullMethodName  = "/port67.admin.v1.LeaseService/ReleaseLease"
-	LeaseService_DeleteLease_FullMethodName   = "/port67.admin.v1.LeaseService/DeleteLease"
-	LeaseService_ClearDeclined_FullMethodName = "/port67.admin.v1.LeaseService/ClearDeclined"
+	LeaseService_ListLeases_FullMethodName       = "/port67.admin.v1.LeaseService/ListLeases"
+	LeaseService_GetLease_FullMethodName         = "/port67.admin.v1.LeaseService/GetLease"
+	LeaseService_ListLeaseHistory_FullMethodName = "/port67.admin.v1.LeaseService/ListLeaseHistory"
+	LeaseService_WatchLeases_FullMethodName      = "/port67.admin.v1.LeaseService/WatchLeases"
+	LeaseService_ReleaseLease_FullMethodName     = "/port67.admin.v1.LeaseService/ReleaseLease"
+	LeaseService_DeleteLease_FullMethodName      = "/port67.admin.v1.LeaseService/DeleteLease"
+	LeaseService_ClearDeclined_FullMethodName    = "/port67.admin.v1.LeaseService/ClearDeclined"
 )
 
 // LeaseServiceClient is the client API for LeaseService service.
@@ -40,6 +41,10 @@ type LeaseServiceClient interface {
 	ListLeases(ctx context.Context, in *ListLeasesRequest, opts ...grpc.CallOption) (*ListLeasesResponse, error)
 	// GetLease returns the lease of one address; NOT_FOUND if nobody ever held it.
 	GetLease(ctx context.Context, in *GetLeaseRequest, opts ...grpc.CallOption) (*GetLeaseResponse, error)
+	// ListLeaseHistory returns what happened to the leases of an address or of a client, newest first, or who had
+	// what at a given time. The node asked answers from its own journal, which needs no quorum; where its journal
+	// has a gap, another node's need not.
+	ListLeaseHistory(ctx context.Context, in *ListLeaseHistoryRequest, opts ...grpc.CallOption) (*ListLeaseHistoryResponse, error)
 	// WatchLeases sends the changes of leases as the answering node learns of them, until the caller has enough.
 	// Headers come when it has begun. Changes that follow each other within a moment are sent as one.
 	WatchLeases(ctx context.Context, in *WatchLeasesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchLeasesResponse], error)
@@ -73,6 +78,16 @@ func (c *leaseServiceClient) GetLease(ctx context.Context, in *GetLeaseRequest, 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetLeaseResponse)
 	err := c.cc.Invoke(ctx, LeaseService_GetLease_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *leaseServiceClient) ListLeaseHistory(ctx context.Context, in *ListLeaseHistoryRequest, opts ...grpc.CallOption) (*ListLeaseHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListLeaseHistoryResponse)
+	err := c.cc.Invoke(ctx, LeaseService_ListLeaseHistory_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +153,10 @@ type LeaseServiceServer interface {
 	ListLeases(context.Context, *ListLeasesRequest) (*ListLeasesResponse, error)
 	// GetLease returns the lease of one address; NOT_FOUND if nobody ever held it.
 	GetLease(context.Context, *GetLeaseRequest) (*GetLeaseResponse, error)
+	// ListLeaseHistory returns what happened to the leases of an address or of a client, newest first, or who had
+	// what at a given time. The node asked answers from its own journal, which needs no quorum; where its journal
+	// has a gap, another node's need not.
+	ListLeaseHistory(context.Context, *ListLeaseHistoryRequest) (*ListLeaseHistoryResponse, error)
 	// WatchLeases sends the changes of leases as the answering node learns of them, until the caller has enough.
 	// Headers come when it has begun. Changes that follow each other within a moment are sent as one.
 	WatchLeases(*WatchLeasesRequest, grpc.ServerStreamingServer[WatchLeasesResponse]) error
@@ -162,6 +181,9 @@ func (UnimplementedLeaseServiceServer) ListLeases(context.Context, *ListLeasesRe
 }
 func (UnimplementedLeaseServiceServer) GetLease(context.Context, *GetLeaseRequest) (*GetLeaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetLease not implemented")
+}
+func (UnimplementedLeaseServiceServer) ListLeaseHistory(context.Context, *ListLeaseHistoryRequest) (*ListLeaseHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListLeaseHistory not implemented")
 }
 func (UnimplementedLeaseServiceServer) WatchLeases(*WatchLeasesRequest, grpc.ServerStreamingServer[WatchLeasesResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchLeases not implemented")
@@ -228,6 +250,24 @@ func _LeaseService_GetLease_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(LeaseServiceServer).GetLease(ctx, req.(*GetLeaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LeaseService_ListLeaseHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLeaseHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LeaseServiceServer).ListLeaseHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LeaseService_ListLeaseHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LeaseServiceServer).ListLeaseHistory(ctx, req.(*ListLeaseHistoryRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -311,6 +351,10 @@ var LeaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetLease",
 			Handler:    _LeaseService_GetLease_Handler,
+		},
+		{
+			MethodName: "ListLeaseHistory",
+			Handler:    _LeaseService_ListLeaseHistory_Handler,
 		},
 		{
 			MethodName: "ReleaseLease",

@@ -22,6 +22,65 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Trend is where the use of a subnet goes.
+type Trend int32
+
+const (
+	Trend_TREND_UNSPECIFIED Trend = 0
+	// Too little was seen: the node has not run for long, or the pools were changed.
+	Trend_TREND_UNKNOWN Trend = 1
+	// It does not grow, or so slowly that the pools will not be full within ten times what was seen.
+	Trend_TREND_STEADY  Trend = 2
+	Trend_TREND_FILLING Trend = 3
+	// Nothing is free.
+	Trend_TREND_FULL Trend = 4
+)
+
+// Enum value maps for Trend.
+var (
+	Trend_name = map[int32]string{
+		0: "TREND_UNSPECIFIED",
+		1: "TREND_UNKNOWN",
+		2: "TREND_STEADY",
+		3: "TREND_FILLING",
+		4: "TREND_FULL",
+	}
+	Trend_value = map[string]int32{
+		"TREND_UNSPECIFIED": 0,
+		"TREND_UNKNOWN":     1,
+		"TREND_STEADY":      2,
+		"TREND_FILLING":     3,
+		"TREND_FULL":        4,
+	}
+)
+
+func (x Trend) Enum() *Trend {
+	p := new(Trend)
+	*p = x
+	return p
+}
+
+func (x Trend) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Trend) Descriptor() protoreflect.EnumDescriptor {
+	return file_admin_v1_subnet_proto_enumTypes[0].Descriptor()
+}
+
+func (Trend) Type() protoreflect.EnumType {
+	return &file_admin_v1_subnet_proto_enumTypes[0]
+}
+
+func (x Trend) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Trend.Descriptor instead.
+func (Trend) EnumDescriptor() ([]byte, []int) {
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{0}
+}
+
 // Usage counts addresses. size is used plus free.
 type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -119,7 +178,9 @@ type Subnet struct {
 	// allocation is the order in which free addresses are taken: spread or lowest.
 	Allocation string `protobuf:"bytes,9,opt,name=allocation,proto3" json:"allocation,omitempty"`
 	// settings are those in force; only GetSubnet fills them.
-	Settings      *EffectiveSettings `protobuf:"bytes,10,opt,name=settings,proto3" json:"settings,omitempty"`
+	Settings *EffectiveSettings `protobuf:"bytes,10,opt,name=settings,proto3" json:"settings,omitempty"`
+	// forecast is how the use goes on, if it goes on as the answering node has seen it.
+	Forecast      *Forecast `protobuf:"bytes,11,opt,name=forecast,proto3" json:"forecast,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -224,6 +285,77 @@ func (x *Subnet) GetSettings() *EffectiveSettings {
 	return nil
 }
 
+func (x *Subnet) GetForecast() *Forecast {
+	if x != nil {
+		return x.Forecast
+	}
+	return nil
+}
+
+// Forecast is how the use of a subnet goes on. It is a straight line through what the answering node has sampled
+// since its start, a week at most, and knows nothing of working hours.
+type Forecast struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Trend Trend                  `protobuf:"varint,1,opt,name=trend,proto3,enum=port67.admin.v1.Trend" json:"trend,omitempty"`
+	// full_in is in about how long nothing will be free; only set with TREND_FILLING.
+	FullIn *durationpb.Duration `protobuf:"bytes,2,opt,name=full_in,json=fullIn,proto3" json:"full_in,omitempty"`
+	// observed is how long the use was watched: a forecast is worth no more than that.
+	Observed      *durationpb.Duration `protobuf:"bytes,3,opt,name=observed,proto3" json:"observed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Forecast) Reset() {
+	*x = Forecast{}
+	mi := &file_admin_v1_subnet_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Forecast) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Forecast) ProtoMessage() {}
+
+func (x *Forecast) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_subnet_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Forecast.ProtoReflect.Descriptor instead.
+func (*Forecast) Descriptor() ([]byte, []int) {
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Forecast) GetTrend() Trend {
+	if x != nil {
+		return x.Trend
+	}
+	return Trend_TREND_UNSPECIFIED
+}
+
+func (x *Forecast) GetFullIn() *durationpb.Duration {
+	if x != nil {
+		return x.FullIn
+	}
+	return nil
+}
+
+func (x *Forecast) GetObserved() *durationpb.Duration {
+	if x != nil {
+		return x.Observed
+	}
+	return nil
+}
+
 // Pool is a range of addresses in a subnet that may be given.
 type Pool struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -236,7 +368,7 @@ type Pool struct {
 
 func (x *Pool) Reset() {
 	*x = Pool{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[2]
+	mi := &file_admin_v1_subnet_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -248,7 +380,7 @@ func (x *Pool) String() string {
 func (*Pool) ProtoMessage() {}
 
 func (x *Pool) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[2]
+	mi := &file_admin_v1_subnet_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -261,7 +393,7 @@ func (x *Pool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pool.ProtoReflect.Descriptor instead.
 func (*Pool) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{2}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Pool) GetRange() string {
@@ -305,7 +437,7 @@ type EffectiveSettings struct {
 
 func (x *EffectiveSettings) Reset() {
 	*x = EffectiveSettings{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[3]
+	mi := &file_admin_v1_subnet_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -317,7 +449,7 @@ func (x *EffectiveSettings) String() string {
 func (*EffectiveSettings) ProtoMessage() {}
 
 func (x *EffectiveSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[3]
+	mi := &file_admin_v1_subnet_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -330,7 +462,7 @@ func (x *EffectiveSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EffectiveSettings.ProtoReflect.Descriptor instead.
 func (*EffectiveSettings) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{3}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *EffectiveSettings) GetLeaseDefault() *durationpb.Duration {
@@ -410,7 +542,7 @@ type Option struct {
 
 func (x *Option) Reset() {
 	*x = Option{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[4]
+	mi := &file_admin_v1_subnet_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -422,7 +554,7 @@ func (x *Option) String() string {
 func (*Option) ProtoMessage() {}
 
 func (x *Option) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[4]
+	mi := &file_admin_v1_subnet_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -435,7 +567,7 @@ func (x *Option) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Option.ProtoReflect.Descriptor instead.
 func (*Option) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{4}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Option) GetCode() uint32 {
@@ -471,7 +603,7 @@ type ListSubnetsRequest struct {
 
 func (x *ListSubnetsRequest) Reset() {
 	*x = ListSubnetsRequest{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[5]
+	mi := &file_admin_v1_subnet_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -483,7 +615,7 @@ func (x *ListSubnetsRequest) String() string {
 func (*ListSubnetsRequest) ProtoMessage() {}
 
 func (x *ListSubnetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[5]
+	mi := &file_admin_v1_subnet_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -496,7 +628,7 @@ func (x *ListSubnetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubnetsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubnetsRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{5}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListSubnetsRequest) GetPageSize() int32 {
@@ -532,7 +664,7 @@ type ListSubnetsResponse struct {
 
 func (x *ListSubnetsResponse) Reset() {
 	*x = ListSubnetsResponse{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[6]
+	mi := &file_admin_v1_subnet_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +676,7 @@ func (x *ListSubnetsResponse) String() string {
 func (*ListSubnetsResponse) ProtoMessage() {}
 
 func (x *ListSubnetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[6]
+	mi := &file_admin_v1_subnet_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -557,7 +689,7 @@ func (x *ListSubnetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubnetsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubnetsResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{6}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListSubnetsResponse) GetSubnets() []*Subnet {
@@ -591,7 +723,7 @@ type GetSubnetRequest struct {
 
 func (x *GetSubnetRequest) Reset() {
 	*x = GetSubnetRequest{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[7]
+	mi := &file_admin_v1_subnet_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +735,7 @@ func (x *GetSubnetRequest) String() string {
 func (*GetSubnetRequest) ProtoMessage() {}
 
 func (x *GetSubnetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[7]
+	mi := &file_admin_v1_subnet_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +748,7 @@ func (x *GetSubnetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubnetRequest.ProtoReflect.Descriptor instead.
 func (*GetSubnetRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{7}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetSubnetRequest) GetPrefix() string {
@@ -643,7 +775,7 @@ type GetSubnetResponse struct {
 
 func (x *GetSubnetResponse) Reset() {
 	*x = GetSubnetResponse{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[8]
+	mi := &file_admin_v1_subnet_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +787,7 @@ func (x *GetSubnetResponse) String() string {
 func (*GetSubnetResponse) ProtoMessage() {}
 
 func (x *GetSubnetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[8]
+	mi := &file_admin_v1_subnet_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +800,7 @@ func (x *GetSubnetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubnetResponse.ProtoReflect.Descriptor instead.
 func (*GetSubnetResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{8}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetSubnetResponse) GetSubnet() *Subnet {
@@ -695,7 +827,7 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\x04used\x18\x02 \x01(\x04R\x04used\x12\x12\n" +
 	"\x04free\x18\x03 \x01(\x04R\x04free\x12\x14\n" +
 	"\x05bound\x18\x04 \x01(\x04R\x05bound\x12\x1a\n" +
-	"\bdeclined\x18\x05 \x01(\x04R\bdeclined\"\x91\x03\n" +
+	"\bdeclined\x18\x05 \x01(\x04R\bdeclined\"\xc8\x03\n" +
 	"\x06Subnet\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12%\n" +
 	"\x0eshared_network\x18\x02 \x01(\tR\rsharedNetwork\x12,\n" +
@@ -710,7 +842,12 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"allocation\x18\t \x01(\tR\n" +
 	"allocation\x12>\n" +
 	"\bsettings\x18\n" +
-	" \x01(\v2\".port67.admin.v1.EffectiveSettingsR\bsettings\"d\n" +
+	" \x01(\v2\".port67.admin.v1.EffectiveSettingsR\bsettings\x125\n" +
+	"\bforecast\x18\v \x01(\v2\x19.port67.admin.v1.ForecastR\bforecast\"\xa3\x01\n" +
+	"\bForecast\x12,\n" +
+	"\x05trend\x18\x01 \x01(\x0e2\x16.port67.admin.v1.TrendR\x05trend\x122\n" +
+	"\afull_in\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06fullIn\x125\n" +
+	"\bobserved\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bobserved\"d\n" +
 	"\x04Pool\x12\x14\n" +
 	"\x05range\x18\x01 \x01(\tR\x05range\x12\x18\n" +
 	"\aclasses\x18\x02 \x03(\tR\aclasses\x12,\n" +
@@ -746,7 +883,14 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\x05stale\x18\x02 \x01(\bR\x05stale\"`\n" +
 	"\x11GetSubnetResponse\x12/\n" +
 	"\x06subnet\x18\x01 \x01(\v2\x17.port67.admin.v1.SubnetR\x06subnet\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x04R\brevision2\xbd\x01\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision*f\n" +
+	"\x05Trend\x12\x15\n" +
+	"\x11TREND_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rTREND_UNKNOWN\x10\x01\x12\x10\n" +
+	"\fTREND_STEADY\x10\x02\x12\x11\n" +
+	"\rTREND_FILLING\x10\x03\x12\x0e\n" +
+	"\n" +
+	"TREND_FULL\x10\x042\xbd\x01\n" +
 	"\rSubnetService\x12X\n" +
 	"\vListSubnets\x12#.port67.admin.v1.ListSubnetsRequest\x1a$.port67.admin.v1.ListSubnetsResponse\x12R\n" +
 	"\tGetSubnet\x12!.port67.admin.v1.GetSubnetRequest\x1a\".port67.admin.v1.GetSubnetResponseB\x1fZ\x1dport67/proto/admin/v1;adminv1b\x06proto3"
@@ -763,39 +907,46 @@ func file_admin_v1_subnet_proto_rawDescGZIP() []byte {
 	return file_admin_v1_subnet_proto_rawDescData
 }
 
-var file_admin_v1_subnet_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_admin_v1_subnet_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_admin_v1_subnet_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_admin_v1_subnet_proto_goTypes = []any{
-	(*Usage)(nil),               // 0: port67.admin.v1.Usage
-	(*Subnet)(nil),              // 1: port67.admin.v1.Subnet
-	(*Pool)(nil),                // 2: port67.admin.v1.Pool
-	(*EffectiveSettings)(nil),   // 3: port67.admin.v1.EffectiveSettings
-	(*Option)(nil),              // 4: port67.admin.v1.Option
-	(*ListSubnetsRequest)(nil),  // 5: port67.admin.v1.ListSubnetsRequest
-	(*ListSubnetsResponse)(nil), // 6: port67.admin.v1.ListSubnetsResponse
-	(*GetSubnetRequest)(nil),    // 7: port67.admin.v1.GetSubnetRequest
-	(*GetSubnetResponse)(nil),   // 8: port67.admin.v1.GetSubnetResponse
-	(*durationpb.Duration)(nil), // 9: google.protobuf.Duration
+	(Trend)(0),                  // 0: port67.admin.v1.Trend
+	(*Usage)(nil),               // 1: port67.admin.v1.Usage
+	(*Subnet)(nil),              // 2: port67.admin.v1.Subnet
+	(*Forecast)(nil),            // 3: port67.admin.v1.Forecast
+	(*Pool)(nil),                // 4: port67.admin.v1.Pool
+	(*EffectiveSettings)(nil),   // 5: port67.admin.v1.EffectiveSettings
+	(*Option)(nil),              // 6: port67.admin.v1.Option
+	(*ListSubnetsRequest)(nil),  // 7: port67.admin.v1.ListSubnetsRequest
+	(*ListSubnetsResponse)(nil), // 8: port67.admin.v1.ListSubnetsResponse
+	(*GetSubnetRequest)(nil),    // 9: port67.admin.v1.GetSubnetRequest
+	(*GetSubnetResponse)(nil),   // 10: port67.admin.v1.GetSubnetResponse
+	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
 }
 var file_admin_v1_subnet_proto_depIdxs = []int32{
-	0,  // 0: port67.admin.v1.Subnet.usage:type_name -> port67.admin.v1.Usage
-	2,  // 1: port67.admin.v1.Subnet.pools:type_name -> port67.admin.v1.Pool
-	3,  // 2: port67.admin.v1.Subnet.settings:type_name -> port67.admin.v1.EffectiveSettings
-	0,  // 3: port67.admin.v1.Pool.usage:type_name -> port67.admin.v1.Usage
-	9,  // 4: port67.admin.v1.EffectiveSettings.lease_default:type_name -> google.protobuf.Duration
-	9,  // 5: port67.admin.v1.EffectiveSettings.lease_min:type_name -> google.protobuf.Duration
-	9,  // 6: port67.admin.v1.EffectiveSettings.lease_max:type_name -> google.protobuf.Duration
-	4,  // 7: port67.admin.v1.EffectiveSettings.options:type_name -> port67.admin.v1.Option
-	1,  // 8: port67.admin.v1.ListSubnetsResponse.subnets:type_name -> port67.admin.v1.Subnet
-	1,  // 9: port67.admin.v1.GetSubnetResponse.subnet:type_name -> port67.admin.v1.Subnet
-	5,  // 10: port67.admin.v1.SubnetService.ListSubnets:input_type -> port67.admin.v1.ListSubnetsRequest
-	7,  // 11: port67.admin.v1.SubnetService.GetSubnet:input_type -> port67.admin.v1.GetSubnetRequest
-	6,  // 12: port67.admin.v1.SubnetService.ListSubnets:output_type -> port67.admin.v1.ListSubnetsResponse
-	8,  // 13: port67.admin.v1.SubnetService.GetSubnet:output_type -> port67.admin.v1.GetSubnetResponse
-	12, // [12:14] is the sub-list for method output_type
-	10, // [10:12] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	1,  // 0: port67.admin.v1.Subnet.usage:type_name -> port67.admin.v1.Usage
+	4,  // 1: port67.admin.v1.Subnet.pools:type_name -> port67.admin.v1.Pool
+	5,  // 2: port67.admin.v1.Subnet.settings:type_name -> port67.admin.v1.EffectiveSettings
+	3,  // 3: port67.admin.v1.Subnet.forecast:type_name -> port67.admin.v1.Forecast
+	0,  // 4: port67.admin.v1.Forecast.trend:type_name -> port67.admin.v1.Trend
+	11, // 5: port67.admin.v1.Forecast.full_in:type_name -> google.protobuf.Duration
+	11, // 6: port67.admin.v1.Forecast.observed:type_name -> google.protobuf.Duration
+	1,  // 7: port67.admin.v1.Pool.usage:type_name -> port67.admin.v1.Usage
+	11, // 8: port67.admin.v1.EffectiveSettings.lease_default:type_name -> google.protobuf.Duration
+	11, // 9: port67.admin.v1.EffectiveSettings.lease_min:type_name -> google.protobuf.Duration
+	11, // 10: port67.admin.v1.EffectiveSettings.lease_max:type_name -> google.protobuf.Duration
+	6,  // 11: port67.admin.v1.EffectiveSettings.options:type_name -> port67.admin.v1.Option
+	2,  // 12: port67.admin.v1.ListSubnetsResponse.subnets:type_name -> port67.admin.v1.Subnet
+	2,  // 13: port67.admin.v1.GetSubnetResponse.subnet:type_name -> port67.admin.v1.Subnet
+	7,  // 14: port67.admin.v1.SubnetService.ListSubnets:input_type -> port67.admin.v1.ListSubnetsRequest
+	9,  // 15: port67.admin.v1.SubnetService.GetSubnet:input_type -> port67.admin.v1.GetSubnetRequest
+	8,  // 16: port67.admin.v1.SubnetService.ListSubnets:output_type -> port67.admin.v1.ListSubnetsResponse
+	10, // 17: port67.admin.v1.SubnetService.GetSubnet:output_type -> port67.admin.v1.GetSubnetResponse
+	16, // [16:18] is the sub-list for method output_type
+	14, // [14:16] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_admin_v1_subnet_proto_init() }
@@ -808,13 +959,14 @@ func file_admin_v1_subnet_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_v1_subnet_proto_rawDesc), len(file_admin_v1_subnet_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   9,
+			NumEnums:      1,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_admin_v1_subnet_proto_goTypes,
 		DependencyIndexes: file_admin_v1_subnet_proto_depIdxs,
+		EnumInfos:         file_admin_v1_subnet_proto_enumTypes,
 		MessageInfos:      file_admin_v1_subnet_proto_msgTypes,
 	}.Build()
 	File_admin_v1_subnet_proto = out.File

@@ -8,12 +8,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"port67/server/admin"
 	"port67/storage"
 	"port67/storage/config"
+	"port67/storage/history"
 	"port67/storage/lease"
 )
 
@@ -31,6 +33,9 @@ type Cluster struct {
 	lost     error // what Propose and Barrier answer while the quorum is lost
 	failures []error
 	before   func()
+	past     []history.Entry // newest last
+	gaps     []history.Gap
+	noPast   bool
 }
 
 // Self is the node that answers.
@@ -67,7 +72,72 @@ func (c *Cluster) Apply(commands ...storage.Command) []storage.Result {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.index++
-	return c.state.Apply(c.index, storage.Entry{At: c.now, Commands: commands})
+	e := storage.Entry{At: c.now, Commands: commands}
+	results := c.state.Apply(c.index, e)
+	at := history.Position{Index: c.index}
+	for body := history.Append(nil, c.now, e, results); ; at.Ordinal++ {
+		raw, rest, ok := history.Next(body)
+		if !ok {
+			return results
+		}
+		body = rest
+		c.past = append(c.past, history.Entry{
+			Position: at, Event: raw.Event(), Clock: c.now, Wall: c.Wall(c.now).Unix(),
+		})
+	}
+}
+
+// Gap makes the journal of n1 end and begin anew: it was brought up by a snapshot that long after its last
+// word.
+func (c *Cluster) Gap(after time.Duration) {
+	c.Advance(after)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	end := c.Wall(c.now).Unix()
+	c.gaps = append(c.gaps, history.Gap{
+		From: c.index - 1, To: c.index, Begin: end - int64(after/time.Second), End: end, Reason: history.Snapshot,
+	})
+}
+
+// Forget makes n1 a node that keeps no journal.
+func (c *Cluster) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noPast = true
+}
+
+// History answers from what was applied.
+func (c *Cluster) History(_ context.Context, q history.Query) (history.Page, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.noPast {
+		return history.Page{}, fmt.Errorf("this node keeps no history: %w", storage.ErrRefused)
+	}
+	var page history.Page
+	if len(c.past) > 0 {
+		page.Begin = c.past[0].Wall
+	}
+	for _, g := range c.gaps {
+		if g.End >= q.Since && (q.Until == 0 || g.Begin <= q.Until) {
+			page.Gaps = append(page.Gaps, g)
+		}
+	}
+	seen := map[netip.Addr]bool{}
+	for _, e := range slices.Backward(c.past) {
+		switch {
+		case q.Addr.IsValid() && e.Addr != q.Addr,
+			!q.Addr.IsValid() && e.Client != q.Client && (q.CHAddr == "" || e.CHAddr != q.CHAddr),
+			e.Wall < q.Since, q.Until != 0 && e.Wall > q.Until, q.Last && seen[e.Addr],
+			q.Before.Index != 0 && !e.Position.Before(q.Before):
+			continue
+		}
+		if page.More = len(page.Events) == q.Limit; page.More {
+			break
+		}
+		seen[e.Addr] = true
+		page.Events = append(page.Events, e)
+	}
+	return page, nil
 }
 
 // Upgrade has the node of this name say that it runs the next release, which reads one feature level more. It
