@@ -103,10 +103,16 @@ func (b *builder) value(code uint8, rank uint16) {
 	if b.g.NeverSend[code] {
 		return
 	}
+	if code == optVendorClass {
+		if data := b.vendorClass(); data != nil {
+			b.put(code, rank, data)
+		}
+		return
+	}
 	if data, ok := configured(b.g.Effective, code); ok {
-		b.put(code, rank, data)
+		b.put(code, rank, b.formed(code, data))
 	} else if data := b.derived(code); data != nil {
-		b.put(code, rank, data)
+		b.put(code, rank, b.formed(code, data))
 	}
 }
 
@@ -141,19 +147,21 @@ func (b *builder) derived(code uint8) []byte {
 	return nil
 }
 
-// boot appends what firmware wants without asking: the whole file name if its field is too short for it, the
-// machine identifier it sent (RFC 4578 §2.3), and for HTTP boot the word by which it knows that it is meant
-// (W-022). PXE clients would take that word for an answer of another kind (W-021).
+// boot appends what firmware wants without asking (W-020, W-022): what boot servers there are, the name of the
+// server and of the file, and the machine identifier it sent (RFC 4578 §2.3). Other clients get the file name
+// unasked if its field is too short for it.
 func (b *builder) boot(m *Message) {
 	if m.File != b.g.BootFile {
 		b.value(optBootFile, rankUnrequested)
 	}
-	if id, ok := b.d.query.Options.Get(optMachineID); ok && b.d.query.boots() &&
-		!b.g.NeverSend[optMachineID] {
-		b.put(optMachineID, rankUnrequested, id)
+	if !b.d.query.boots() {
+		return
 	}
-	if b.d.query.vendor("HTTPClient") && !b.g.NeverSend[optVendorClass] {
-		b.put(optVendorClass, rankUnrequested, []byte("HTTPClient"))
+	for _, code := range [...]uint8{optVendorClass, optVendorOptions, optTFTPServer, optBootFile} {
+		b.value(code, rankUnrequested)
+	}
+	if id, ok := b.d.query.Options.Get(optMachineID); ok && !b.g.NeverSend[optMachineID] {
+		b.put(optMachineID, rankUnrequested, id)
 	}
 }
 

@@ -66,6 +66,7 @@ func Reply(d *Decision, r storage.Result) (Message, Why) {
 	}
 	d.boot(&m, g.Effective)
 	m.AlwaysBroadcast = g.AlwaysBroadcast
+	d.query.layOut(&m, g.Layout)
 	m.Options = d.options(&m, &g)
 	return m, Answer
 }
@@ -131,7 +132,9 @@ func (d *Decision) nak(r storage.Result) Message {
 		{Code: optServerID, Data: d.serverID.AsSlice()},
 		{Code: optMessage, Rank: 1, Data: []byte(denial(r.Refusal))},
 	}
-	m.Options = d.echo(m.Options, &m, d.settings().EchoClientID)
+	e := d.settings()
+	d.query.layOut(&m, e.Layout)
+	m.Options = d.echo(m.Options, &m, e.EchoClientID) // V4-054
 	return m
 }
 

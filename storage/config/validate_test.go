@@ -35,7 +35,7 @@ func TestValidate_Problems(t *testing.T) {
 		}, []string{"subnets[2].timer-spread: 10.1%: at most 10%"}},
 		{"V4-105 IPv6 only without the option", func(c *Config) {
 			c.Subnets[2].IPv6Only = ptr(true)
-			c.Subnets[1].IPv6Only, c.Subnets[1].Options = ptr(true), []Option{{108, []byte{0, 0, 7, 8}}}
+			c.Subnets[1].IPv6Only, c.Subnets[1].Options = ptr(true), []Option{{Code: 108, Data: []byte{0, 0, 7, 8}}}
 		}, []string{"subnets[2].ipv6-only: on, without the option v6-only-preferred"}},
 		{"V4-105 option 108 unasked", func(c *Config) {
 			c.AlwaysSend = []uint8{6, 108}
