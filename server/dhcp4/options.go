@@ -147,8 +147,8 @@ func (b *builder) derived(code uint8) []byte {
 	return nil
 }
 
-// boot appends what firmware wants without asking (W-020, W-022): what boot servers there are, the name of the
-// server and of the file, and the machine identifier it sent (RFC 4578 §2.3). Other clients get the file name
+// boot appends what firmware wants without asking (W-020, W-022): what boot servers there are, the name of
+// the server and of the file, and the machine identifier it sent (RFC 4578 §2.3). Others get the file name
 // unasked if its field is too short for it.
 func (b *builder) boot(m *Message) {
 	if m.File != b.g.BootFile {

@@ -115,7 +115,8 @@ func decodeSIPServers(data []byte) (any, error) {
 const pointerMax = 0x3fff
 
 // encodeSearchList encodes names that may share their ends with those before them. Of all options that carry
-// names, this one alone may be compressed (RFC 3397 §2).
+// names, this one alone may be compressed (RFC 3397 §2). A pointer leads to an end that is written out, never
+// to another pointer: not every client follows two.
 func encodeSearchList(names []string) ([]byte, error) {
 	if len(names) == 0 {
 		return nil, errors.New("no names: write a list of domain names")
@@ -127,20 +128,25 @@ func encodeSearchList(names []string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		for rest := whole; ; rest = rest[1+int(rest[0]):] {
-			end := strings.ToLower(string(rest))
-			if rest[0] == 0 {
-				out = append(out, 0)
-				break
-			}
-			if i, seen := at[end]; seen {
+		start, rest, shared := len(out), whole, false
+		for rest[0] != 0 {
+			var i int
+			if i, shared = at[strings.ToLower(string(rest))]; shared {
 				out = append(out, 0xc0|byte(i>>8), byte(i))
 				break
 			}
-			if len(out) <= pointerMax {
-				at[end] = len(out)
-			}
 			out = append(out, rest[:1+int(rest[0])]...)
+			rest = rest[1+int(rest[0]):]
+		}
+		if shared {
+			continue
+		}
+		out = append(out, 0)
+		for i := 0; whole[i] != 0 && start+i <= pointerMax; i += 1 + int(whole[i]) {
+			end := strings.ToLower(string(whole[i:]))
+			if _, seen := at[end]; !seen {
+				at[end] = start + i
+			}
 		}
 	}
 	return out, nil

@@ -137,7 +137,7 @@ func cutField(k Kind, b []byte) (string, []byte, error) {
 		if len(b) < 1 || len(b)-1 < int(b[0]) {
 			return "", nil, errShort
 		}
-		return textOrRaw(b[1 : 1+b[0]]), b[1+b[0]:], nonEmpty(b[1 : 1+b[0]])
+		return textOrRaw(b[1 : 1+int(b[0])]), b[1+int(b[0]):], nonEmpty(b[1 : 1+int(b[0])])
 	case NameOrAddress:
 		return cutHost(b)
 	}
@@ -196,8 +196,8 @@ func cutGroup(b []byte) (any, []byte, error) {
 	if len(b) == 0 || b[0] == 0 || len(b)-1 < int(b[0]) {
 		return nil, nil, errShort
 	}
-	items, err := cutAll(Address, b[1:1+b[0]])
-	return items, b[1+b[0]:], err
+	items, err := cutAll(Address, b[1:1+int(b[0])])
+	return items, b[1+int(b[0]):], err
 }
 
 func octetOf(on bool) byte {

@@ -161,7 +161,7 @@ var standardOptions = [...]Def{
 		"{type: 0, uuid: hex:000102030405060708090a0b0c0d0e0f}",
 	},
 	{98, "uap-servers", "User-Auth", one(Text), "RFC 2485 §2", "http://login.example.org/"},
-	{99, "geoconf-civic", "GEOCONF_CIVIC", one(Hex), "RFC 4776 §3.1", "hex:0144450106424552"},
+	{99, "geoconf-civic", "GEOCONF_CIVIC", one(Hex), "RFC 4776 §3.1", "hex:0144450103424552"},
 	{100, "pcode", "PCode", one(Text), "RFC 4833 §2", `"CET-1CEST,M3.5.0,M10.5.0/3"`},
 	{101, "tcode", "TCode", one(Text), "RFC 4833 §2", "Europe/Berlin"},
 	{108, "v6-only-preferred", "IPv6-Only Preferred", one(Uint32), "RFC 8925 §3.1", "1800"},
@@ -192,7 +192,7 @@ var standardOptions = [...]Def{
 		subs("ccc"), "RFC 3495 §4",
 		"{primary-dhcp-server: 10.67.0.9, kerberos-realm: EXAMPLE.ORG}",
 	},
-	{123, "geoconf", "GeoConf Option", one(Hex), "RFC 6225 §2.2.1", "hex:12345678901234567890123456789012"},
+	{123, "geoconf", "GeoConf Option", one(Hex), "RFC 6225 §2.2.1", "hex:4869000000481acccccc144000220001"},
 	{
 		124, "vivco-suboptions", "V-I Vendor Class",
 		record(repeats, is("enterprise", Uint32), is("class", CountedText)), "RFC 3925 §3",
@@ -267,7 +267,7 @@ var standardOptions = [...]Def{
 		list(URI), "RFC 8572 §8.1",
 		`["https://ztp.example.org"]`,
 	},
-	{144, "geoloc", "GeoLoc", one(Hex), "RFC 6225 §2.2.2", "hex:12345678901234567890123456789012"},
+	{144, "geoloc", "GeoLoc", one(Hex), "RFC 6225 §2.2.2", "hex:4869000000481acccccc144000220041"},
 	{145, "forcerenew-nonce-capable", "FORCERENEW_NONCE_CAPABLE", list(Uint8), "RFC 6704 §3.1", "[1]"},
 	{
 		146, "rdnss-selection", "RDNSS Selection",

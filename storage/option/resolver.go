@@ -87,12 +87,12 @@ func cutResolver(b []byte) (any, []byte, error) {
 	if err != nil || len(body) < 1 || len(body)-1 < int(body[0]) {
 		return nil, nil, errShort
 	}
-	name, behind, err := cutDomain(body[1 : 1+body[0]])
+	name, behind, err := cutDomain(body[1 : 1+int(body[0])])
 	if err != nil || len(behind) > 0 {
 		return nil, nil, errors.New("no name of its stated length")
 	}
 	m := Mapping{{"priority", priority}, {"name", name}}
-	if body = body[1+body[0]:]; len(body) == 0 {
+	if body = body[1+int(body[0]):]; len(body) == 0 {
 		return m, rest, nil
 	}
 	addresses, body, err := cutGroup(body)

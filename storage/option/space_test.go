@@ -214,6 +214,29 @@ func TestValue_StructuredOptions(t *testing.T) {
 	}
 }
 
+// Lengths of 255 are lengths, too.
+func TestValue_LongestCountedValues(t *testing.T) {
+	d := NewDefinitions(nil, nil)
+	for _, tt := range []struct {
+		code uint8
+		data []byte
+		raw  bool
+	}{
+		{77, append([]byte{255}, strings.Repeat("x", 255)...), false},
+		{158, append([]byte{255}, make([]byte, 255)...), true},
+		{158, append([]byte{252}, make([]byte, 252)...), false},
+		{162, append([]byte{1, 2, 0, 1, 255}, make([]byte, 255)...), true},
+	} {
+		v := d.Value(d.ByCode(tt.code), tt.data, "")
+		if again, _, err := d.Encode(d.ByCode(tt.code), v); err != nil || string(again) != string(tt.data) {
+			t.Errorf("option %d: %x is %v: %x, %v", tt.code, tt.data, v, again, err)
+		}
+		if (v == any(Raw(tt.data))) != tt.raw {
+			t.Errorf("option %d: %v, want octets: %v", tt.code, v, tt.raw)
+		}
+	}
+}
+
 // What cannot be a name in option 119 is octets: pointers forward and in a circle, labels cut off.
 func TestValue_RFC1035_4_1_4_BadPointers(t *testing.T) {
 	d := NewDefinitions(nil, nil)
