@@ -166,6 +166,17 @@ func (q *Query) maxSize(in *Ingress) int {
 	return max(min(int(binary.BigEndian.Uint16(b)), most), sizeMin)
 }
 
+// layOut applies what the settings say of the datagram itself: options in sname and file, and how large it is
+// at least and at most. The least is not beyond what the client says that it takes (W-036, W-037).
+func (q *Query) layOut(m *Message, l config.EffectiveLayout) {
+	m.NoOverload = m.NoOverload || !l.OptionOverload
+	m.MaxSize = min(m.MaxSize, int(l.MaxReplySize))
+	m.MinSize = int(l.MinReplySize)
+	if b, _ := q.Options.Get(optMaxSize); len(b) == 2 {
+		m.MinSize = min(m.MinSize, m.MaxSize)
+	}
+}
+
 // boots says whether the client is firmware that boots over the network: it reads sname and file, and little
 // else (V4-036).
 func (q *Query) boots() bool { return q.vendor("PXEClient") || q.vendor("HTTPClient") }
