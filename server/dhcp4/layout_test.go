@@ -197,3 +197,12 @@ func TestLayout_V4_063_V4_068_VendorSpaces(t *testing.T) {
 	wantOption(t, &m, 43, []byte{1, 1, 10, 2, 1, 21, 3, 1, 30})
 	wantOption(t, &m, 125, []byte{0, 0, 0, 8, 3, 1, 1, 1, 0, 0, 0, 9, 6, 7, 1, 70, 8, 1, 80})
 }
+
+func TestLayout_W_036_OfferOfNoAddress(t *testing.T) {
+	w := newWorld(t, testConfig())
+	full(mayConfigure(1), func(c *config.Config) { c.MinReplySize = ptr(uint16(1500)) })(w)
+	a := w.exchange(query(Discover, 1, with(optAutoConfigure, []byte{1})), heard("", ""))
+	if a.msg.Type != OfferMsg || a.msg.YIAddr != zero || a.msg.MinSize != 1500 {
+		t.Errorf("%v with %d octets at least, want an OFFER of nothing with 1500", a, a.msg.MinSize)
+	}
+}
