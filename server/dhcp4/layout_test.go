@@ -201,8 +201,13 @@ func TestLayout_V4_063_V4_068_VendorSpaces(t *testing.T) {
 func TestLayout_W_036_OfferOfNoAddress(t *testing.T) {
 	w := newWorld(t, testConfig())
 	full(mayConfigure(1), func(c *config.Config) { c.MinReplySize = ptr(uint16(1500)) })(w)
-	a := w.exchange(query(Discover, 1, with(optAutoConfigure, []byte{1})), heard("", ""))
+	in := heard("", "")
+	a := w.exchange(query(Discover, 1, with(optAutoConfigure, []byte{1})), in)
 	if a.msg.Type != OfferMsg || a.msg.YIAddr != zero || a.msg.MinSize != 1500 {
 		t.Errorf("%v with %d octets at least, want an OFFER of nothing with 1500", a, a.msg.MinSize)
+	}
+	in.MTU = 1400 // V4-033: in one piece.
+	if a := w.exchange(query(Discover, 2, with(optAutoConfigure, []byte{1})), in); a.msg.MinSize != 1400 {
+		t.Errorf("%v with %d octets at least by way of an interface of 1400", a, a.msg.MinSize)
 	}
 }

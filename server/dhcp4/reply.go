@@ -66,7 +66,7 @@ func Reply(d *Decision, r storage.Result) (Message, Why) {
 	}
 	d.boot(&m, g.Effective)
 	m.AlwaysBroadcast = g.AlwaysBroadcast
-	d.query.layOut(&m, g.Layout)
+	d.layOut(&m, g.Layout)
 	m.Options = d.options(&m, &g)
 	return m, Answer
 }
@@ -133,7 +133,7 @@ func (d *Decision) nak(r storage.Result) Message {
 		{Code: optMessage, Rank: 1, Data: []byte(denial(r.Refusal))},
 	}
 	e := d.settings()
-	d.query.layOut(&m, e.Layout)
+	d.layOut(&m, e.Layout)
 	m.Options = d.echo(m.Options, &m, e.EchoClientID) // V4-054
 	return m
 }
@@ -167,13 +167,17 @@ func (q *Query) maxSize(in *Ingress) int {
 }
 
 // layOut applies what the settings say of the datagram itself: options in sname and file, and how large it is
-// at least and at most. The least is not beyond what the client says that it takes (W-036, W-037).
-func (q *Query) layOut(m *Message, l config.EffectiveLayout) {
+// at least and at most. The least is not beyond what the client says that it takes, nor beyond what the
+// interface takes in one piece (W-036, W-037).
+func (d *Decision) layOut(m *Message, l config.EffectiveLayout) {
 	m.NoOverload = m.NoOverload || !l.OptionOverload
 	m.MaxSize = min(m.MaxSize, int(l.MaxReplySize))
 	m.MinSize = int(l.MinReplySize)
-	if b, _ := q.Options.Get(optMaxSize); len(b) == 2 {
+	if b, _ := d.query.Options.Get(optMaxSize); len(b) == 2 {
 		m.MinSize = min(m.MinSize, m.MaxSize)
+	}
+	if mtu := d.ingress.MTU; mtu > 0 {
+		m.MinSize = min(m.MinSize, max(mtu, sizeMin))
 	}
 }
 
