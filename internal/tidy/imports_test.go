@@ -34,11 +34,12 @@ var table = []row{
 	{"proto/raftlog/v1", generated, nil, []string{"google.golang.org/..."}, "what a log entry looks like"},
 
 	{"storage/lease", pure, nil, []string{"github.com/tidwall/btree"}, "tables that can be copied in O(1)"},
-	{"storage/config", pure, []string{"storage/lease"}, nil, ""},
+	{"storage/option", pure, nil, nil, ""},
+	{"storage/config", pure, []string{"storage/lease", "storage/option"}, nil, ""},
 	{"storage", pure, []string{"storage/lease", "storage/config"}, nil, ""},
 	{"storage/history", pure, []string{"storage", "storage/lease"}, nil, ""},
 	{
-		"storage/configfile", codec, []string{"storage/config", "storage/lease"},
+		"storage/configfile", codec, []string{"storage/config", "storage/lease", "storage/option"},
 		[]string{"github.com/goccy/go-yaml/..."}, "YAML with positions",
 	},
 	{

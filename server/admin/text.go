@@ -2,8 +2,6 @@ package admin
 
 import (
 	"encoding/hex"
-	"fmt"
-	"strings"
 
 	adminv1 "port67/proto/admin/v1"
 	"port67/storage/config"
@@ -57,15 +55,9 @@ func optionsOf(c *config.Config, options []config.Option) []*adminv1.Option {
 	definitions := c.Definitions()
 	var out []*adminv1.Option
 	for _, o := range options {
-		def := definitions.ByCode(o.Code)
-		value := config.RawValue(o.Data)
-		if v, err := config.DecodeValue(def, o.Data); err == nil {
-			value = fmt.Sprint(v)
-			if list, ok := v.([]string); ok {
-				value = strings.Join(list, ", ")
-			}
-		}
-		out = append(out, &adminv1.Option{Code: uint32(o.Code), Name: definitions.Name(o.Code), Value: value})
+		out = append(out, &adminv1.Option{
+			Code: uint32(o.Code), Name: definitions.Name(o.Code), Value: config.ValueWords(definitions, o),
+		})
 	}
 	return out
 }

@@ -18,6 +18,7 @@ const (
 	optHostname         = 12
 	optDomainName       = 15
 	optBroadcast        = 28
+	optVendorOptions    = 43
 	optRequestedAddress = 50
 	optLeaseTime        = 51
 	optOverload         = 52

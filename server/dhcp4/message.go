@@ -15,6 +15,8 @@ type Message struct {
 	Options                        []ReplyOption
 	// MaxSize is the largest IP datagram the client takes, headers included (RFC 2132 §9.10): at least 576.
 	MaxSize int
+	// MinSize is the smallest IP datagram the client takes, headers included (W-036); what is missing is padded.
+	MinSize int
 	// NoOverload forbids options in sname and file (V4-036).
 	NoOverload bool
 

@@ -1,6 +1,7 @@
 package dhcp4
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -103,10 +104,16 @@ func (b *builder) value(code uint8, rank uint16) {
 	if b.g.NeverSend[code] {
 		return
 	}
+	if code == optVendorClass {
+		if data := b.vendorClass(); data != nil {
+			b.put(code, rank, data)
+		}
+		return
+	}
 	if data, ok := configured(b.g.Effective, code); ok {
-		b.put(code, rank, data)
+		b.put(code, rank, b.formed(code, data))
 	} else if data := b.derived(code); data != nil {
-		b.put(code, rank, data)
+		b.put(code, rank, b.formed(code, data))
 	}
 }
 
@@ -141,20 +148,80 @@ func (b *builder) derived(code uint8) []byte {
 	return nil
 }
 
-// boot appends what firmware wants without asking: the whole file name if its field is too short for it, the
-// machine identifier it sent (RFC 4578 §2.3), and for HTTP boot the word by which it knows that it is meant
-// (W-022). PXE clients would take that word for an answer of another kind (W-021).
+// boot appends what firmware wants without asking (W-020, W-022): what boot servers there are, the name of
+// the server and of the file, and the machine identifier it sent (RFC 4578 §2.3). Others get the file name
+// unasked if its field is too short for it.
 func (b *builder) boot(m *Message) {
 	if m.File != b.g.BootFile {
 		b.value(optBootFile, rankUnrequested)
 	}
-	if id, ok := b.d.query.Options.Get(optMachineID); ok && b.d.query.boots() &&
-		!b.g.NeverSend[optMachineID] {
+	if !b.d.query.boots() {
+		return
+	}
+	for _, code := range [...]uint8{optVendorClass, optVendorOptions, optTFTPServer, optBootFile} {
+		b.value(code, rankUnrequested)
+	}
+	if id, ok := b.d.query.Options.Get(optMachineID); ok && !b.g.NeverSend[optMachineID] {
 		b.put(optMachineID, rankUnrequested, id)
 	}
-	if b.d.query.vendor("HTTPClient") && !b.g.NeverSend[optVendorClass] {
-		b.put(optVendorClass, rankUnrequested, []byte("HTTPClient"))
+}
+
+// formed returns the value of an option as the settings want it sent to this client.
+func (b *builder) formed(code uint8, data []byte) []byte {
+	switch code {
+	case optHostname, optDomainName, optTFTPServer, optBootFile: // W-007
+		if b.g.Layout.NULTerminate && len(data) > 0 && data[len(data)-1] != 0 {
+			return append(slices.Clip(data), 0)
+		}
+	case optClasslessRoutes, optMSRoutes: // V4-066
+		if b.g.Layout.AddDefaultTo121 {
+			return b.withDefault(data)
+		}
 	}
+	return data
+}
+
+// withDefault returns routes with a default route by the first router of option 3, unless they have one.
+func (b *builder) withDefault(routes []byte) []byte {
+	routers, _ := configured(b.g.Effective, optRouter)
+	if len(routers) < 4 || hasDefault(routes) {
+		return routes
+	}
+	return append(append(slices.Clip(routes), 0), routers[:4]...)
+}
+
+// hasDefault says whether classless routes have one to everywhere (RFC 3442). Octets that are no routes are
+// left alone: it is true of them, too.
+func hasDefault(routes []byte) bool {
+	for len(routes) > 0 {
+		n := 1 + (int(routes[0])+7)/8 + 4
+		if routes[0] == 0 || n > len(routes) {
+			return true
+		}
+		routes = routes[n:]
+	}
+	return false
+}
+
+// The vendor classes of firmware that boots over the network.
+var (
+	pxeClient  = []byte("PXEClient")
+	httpClient = []byte("HTTPClient")
+)
+
+// vendorClass returns option 60 for this client, or nil. HTTP boot knows by it that it is meant (W-022). PXE
+// firmware takes it for the word of a boot server and asks that server alone, which is right only if option
+// 43 says where it is (W-021).
+func (b *builder) vendorClass() []byte {
+	data, _ := configured(b.g.Effective, optVendorClass)
+	_, vendor := configured(b.g.Effective, optVendorOptions)
+	switch {
+	case b.d.query.vendor(string(httpClient)) && !bytes.HasPrefix(data, httpClient):
+		return httpClient
+	case bytes.HasPrefix(data, pxeClient) && (!vendor || b.g.NeverSend[optVendorOptions]):
+		return nil
+	}
+	return data
 }
 
 // echo appends what goes back as it came: client identifier (V4-054), subnet selection if it was followed

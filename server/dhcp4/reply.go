@@ -66,6 +66,7 @@ func Reply(d *Decision, r storage.Result) (Message, Why) {
 	}
 	d.boot(&m, g.Effective)
 	m.AlwaysBroadcast = g.AlwaysBroadcast
+	d.layOut(&m, g.Layout)
 	m.Options = d.options(&m, &g)
 	return m, Answer
 }
@@ -131,7 +132,9 @@ func (d *Decision) nak(r storage.Result) Message {
 		{Code: optServerID, Data: d.serverID.AsSlice()},
 		{Code: optMessage, Rank: 1, Data: []byte(denial(r.Refusal))},
 	}
-	m.Options = d.echo(m.Options, &m, d.settings().EchoClientID)
+	e := d.settings()
+	d.layOut(&m, e.Layout)
+	m.Options = d.echo(m.Options, &m, e.EchoClientID) // V4-054
 	return m
 }
 
@@ -161,6 +164,21 @@ func (q *Query) maxSize(in *Ingress) int {
 		most = min(in.MTU, sizeMax)
 	}
 	return max(min(int(binary.BigEndian.Uint16(b)), most), sizeMin)
+}
+
+// layOut applies what the settings say of the datagram itself: options in sname and file, and how large it is
+// at least and at most. The least is not beyond what the client says that it takes, nor beyond what the
+// interface takes in one piece (W-036, W-037).
+func (d *Decision) layOut(m *Message, l config.EffectiveLayout) {
+	m.NoOverload = m.NoOverload || !l.OptionOverload
+	m.MaxSize = min(m.MaxSize, int(l.MaxReplySize))
+	m.MinSize = int(l.MinReplySize)
+	if b, _ := d.query.Options.Get(optMaxSize); len(b) == 2 {
+		m.MinSize = min(m.MinSize, m.MaxSize)
+	}
+	if mtu := d.ingress.MTU; mtu > 0 {
+		m.MinSize = min(m.MinSize, max(mtu, sizeMin))
+	}
 }
 
 // boots says whether the client is firmware that boots over the network: it reads sname and file, and little

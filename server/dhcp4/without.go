@@ -71,6 +71,7 @@ func (d *Decision) noAddress() Message {
 	if may, ok := configured(d.bare, optAutoConfigure); ok && asks {
 		m.Options = append(m.Options, ReplyOption{Code: optAutoConfigure, Data: may})
 	}
+	d.layOut(&m, d.bare.Layout)
 	m.Options = d.echo(m.Options, &m, d.bare.EchoClientID)
 	return m
 }

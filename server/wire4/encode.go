@@ -33,6 +33,8 @@ const (
 // (V4-037). An option is never split to fill a field; only a value of more than 255 octets is, because it
 // must be (RFC 3396 §5). Options of RankKeep are sent even if the datagram becomes too long.
 //
+// A reply is padded to 300 octets, and to m.MinSize (V4-031, W-036).
+//
 // Relay agent information stands last in the options field and is not counted against m.MaxSize: the relay
 // takes it out again (RFC 3046 §2.2; V4-034, V4-038). Options leave room for it in a datagram of 1500 octets,
 // down to the 576 that every client takes; if it does not fit even then, it is dropped (V4-055). A message
@@ -68,7 +70,7 @@ func Encode(m dhcp4.Message, buf []byte) (payload []byte, dropped []uint8) {
 		}
 		buf = append(buf, optEnd)
 	}
-	for len(buf)-start < payloadMin {
+	for len(buf)-start < max(payloadMin, m.MinSize-ipUDPLen) {
 		buf = append(buf, optPad)
 	}
 	return buf, dropped

@@ -60,6 +60,17 @@ func TestEncode_V4_031_W_029_PaddedTo300(t *testing.T) {
 	}
 }
 
+func TestEncode_W_036_PaddedToTheLeastSize(t *testing.T) {
+	for _, tt := range []struct{ least, want int }{{0, 300}, {100, 300}, {328, 300}, {576, 548}, {1500, 1472}} {
+		m := offer()
+		m.MinSize = tt.least
+		b, dropped := Encode(m, []byte("before"))
+		if len(b)-len("before") != tt.want || len(dropped) > 0 {
+			t.Errorf("at least %d: payload of %d octets, want %d", tt.least, len(b)-len("before"), tt.want)
+		}
+	}
+}
+
 func TestEncode_FixedFields(t *testing.T) {
 	m := offer()
 	m.Hops, m.Secs, m.SName, m.File = 0, 0, "boot.example.org", "pxelinux.0"

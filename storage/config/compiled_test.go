@@ -26,7 +26,7 @@ func span(t *testing.T, s string) AddrRange {
 // office returns a small valid configuration: two subnets on one link, one by itself.
 func office(t *testing.T) *Config {
 	return &Config{
-		Settings: Settings{Options: []Option{{6, []byte{10, 67, 0, 53}}, {15, []byte("example.org")}}},
+		Settings: Settings{Options: []Option{{Code: 6, Data: []byte{10, 67, 0, 53}}, {Code: 15, Data: []byte("example.org")}}},
 		SharedNetworks: []SharedNetwork{{
 			Name:     "floor-3",
 			Settings: Settings{Lease: LeaseTimes{Max: ptr(lease.Seconds(7200))}},
@@ -40,7 +40,7 @@ func office(t *testing.T) *Config {
 					{Range: span(t, "10.67.1.0-10.67.1.255"), Classes: []string{"known"}},
 					{
 						Range:    span(t, "10.67.2.0-10.67.2.9"),
-						Settings: Settings{Options: []Option{{15, []byte("pool.example.org")}}},
+						Settings: Settings{Options: []Option{{Code: 15, Data: []byte("pool.example.org")}}},
 					},
 				},
 				Exclude: []AddrRange{span(t, "10.67.1.5-10.67.1.9")},
@@ -48,7 +48,7 @@ func office(t *testing.T) *Config {
 					{
 						Hardware: []byte{2, 0x67, 0, 0, 0, 1}, ClientID: []byte{1, 2, 0x67, 0, 0, 0, 1},
 						Address: addr("10.67.1.100"), Hostname: "printer",
-						Settings: Settings{Options: []Option{{7, []byte{10, 67, 0, 9}}}},
+						Settings: Settings{Options: []Option{{Code: 7, Data: []byte{10, 67, 0, 9}}}},
 					},
 					{ClientID: []byte("\x00scanner"), Address: addr("10.67.0.101")},
 				},

@@ -25,6 +25,7 @@ type Config struct {
 	Decline           Decline            `json:"decline,omitzero"`
 	Probe             Probe              `json:"probe,omitzero"`
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
+	OptionSpaces      []OptionSpace      `json:"option_spaces,omitempty"`
 	Classes           []Class            `json:"classes,omitempty"`
 	SharedNetworks    []SharedNetwork    `json:"shared_networks,omitempty"`
 	Subnets           []Subnet           `json:"subnets,omitempty"`
@@ -56,6 +57,7 @@ type Settings struct {
 	NAKOffLinkRenew *bool `json:"nak_offlink_renew,omitempty"`
 	// IPv6Only gives no address to clients that say they can do without one (RFC 8925 §3.3).
 	IPv6Only *bool `json:"ipv6_only,omitempty"`
+	Layout
 }
 
 // LeaseTimes bounds the lease time told to a client (RFC 2131 §4.3.1). A nil field inherits.
@@ -104,13 +106,30 @@ type Probe struct {
 type Option struct {
 	Code uint8  `json:"code"`
 	Data []byte `json:"data"`
+	// Space says that Data is sub-options of this space, or by enterprise. They are inherited one by one;
+	// Data without a Space is inherited as a whole (adr/0012).
+	Space string `json:"space,omitempty"`
 }
 
-// OptionDefinition names an option that the registry does not know. Type uses the words of the registry.
+// OptionDefinition names an option that the registry does not know, or a sub-option. Its value is of a Type
+// in the words of the registry, or the sub-options of a Space.
 type OptionDefinition struct {
 	Name string   `json:"name"`
 	Code uint8    `json:"code"`
-	Type []string `json:"type"`
+	Type []string `json:"type,omitempty"`
+	// Fields are the names of the fields of a record; none if the fields have no names.
+	Fields []string `json:"fields,omitempty"`
+	// Repeat says that the record as a whole repeats.
+	Repeat bool   `json:"repeat,omitempty"`
+	Space  string `json:"space,omitempty"`
+}
+
+// OptionSpace is sub-options that the registry does not know (RFC 2132 §8.4, RFC 3925 §4).
+type OptionSpace struct {
+	Name       string             `json:"name"`
+	Enterprise uint32             `json:"enterprise,omitempty"` // of option 125; 0 if of none
+	End        bool               `json:"end,omitempty"`        // an End sub-option closes option 43
+	Options    []OptionDefinition `json:"options,omitempty"`
 }
 
 // Class is the clients that answer a test. The expression is compiled in server/classify.

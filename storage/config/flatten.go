@@ -1,10 +1,11 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"port67/storage/option"
 )
 
 // flatten returns everything that is said in c as a list of paths and values in words, in the order of the
@@ -22,8 +23,12 @@ func flatten(c *Config) []item {
 	f.leaf("", "probe by ICMP", c.Probe.ICMP, "on")
 	f.leaf("", "probe by ARP", c.Probe.ARP, "on")
 	f.leaf("", "probe timeout", c.Probe.TimeoutMillis != 0, strconv.Itoa(int(c.Probe.TimeoutMillis))+"ms")
-	for _, o := range c.OptionDefinitions {
-		f.leaf("", "option definition "+o.Name, true, fmt.Sprintf("%d, %s", o.Code, strings.Join(o.Type, ", ")))
+	for i := range c.OptionDefinitions {
+		o := &c.OptionDefinitions[i]
+		f.leaf("", "option definition "+o.Name, true, o.words())
+	}
+	for i := range c.OptionSpaces {
+		f.space(&c.OptionSpaces[i])
 	}
 	for i := range c.Classes {
 		path := "class " + c.Classes[i].Name
@@ -43,7 +48,7 @@ func flatten(c *Config) []item {
 }
 
 type flattener struct {
-	definitions *Definitions
+	definitions *option.Definitions
 	items       []item
 }
 
@@ -57,6 +62,16 @@ func (f *flattener) leaf(parent, name string, said bool, value string) {
 		path = parent + ", " + name
 	}
 	f.items = append(f.items, item{parent: parent, path: path, value: value})
+}
+
+func (f *flattener) space(s *OptionSpace) {
+	path := "option space " + s.Name
+	f.leaf("", path, true, "")
+	f.leaf(path, "enterprise", s.Enterprise != 0, strconv.FormatUint(uint64(s.Enterprise), 10))
+	f.leaf(path, "End sub-option", s.End, "on")
+	for i := range s.Options {
+		f.leaf(path, "sub-option "+s.Options[i].Name, true, s.Options[i].words())
+	}
 }
 
 func (f *flattener) subnet(s *Subnet) {
@@ -129,6 +144,9 @@ func (f *flattener) settings(parent string, s *Settings) {
 		{"adopt unknown", s.AdoptUnknown},
 		{"NAK to renewals from off the link", s.NAKOffLinkRenew},
 		{"IPv6 only", s.IPv6Only},
+		{"option overload", s.OptionOverload},
+		{"NUL behind texts", s.NULTerminate},
+		{"default route in option 121", s.AddDefaultTo121},
 	} {
 		if b.is != nil {
 			f.leaf(parent, b.name, true, strconv.FormatBool(*b.is))
@@ -137,8 +155,14 @@ func (f *flattener) settings(parent string, s *Settings) {
 	f.leaf(parent, "next server", s.NextServer.IsValid(), s.NextServer.String())
 	f.leaf(parent, "server name", s.ServerName != "", s.ServerName)
 	f.leaf(parent, "boot file name", s.BootFile != "", s.BootFile)
+	if n := s.MinReplySize; n != nil {
+		f.leaf(parent, "least reply size", true, strconv.Itoa(int(*n)))
+	}
+	if n := s.MaxReplySize; n != nil {
+		f.leaf(parent, "greatest reply size", true, strconv.Itoa(int(*n)))
+	}
 	for _, o := range s.Options {
-		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, f.definitions.ValueWords(o))
+		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, ValueWords(f.definitions, o))
 	}
 	f.leaf(parent, "always send", len(s.AlwaysSend) > 0, joined(s.AlwaysSend, f.definitions.Name))
 	f.leaf(parent, "never send", len(s.NeverSend) > 0, joined(s.NeverSend, f.definitions.Name))

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"port67/storage/lease"
+	"port67/storage/option"
 )
 
 // Effective is Settings with nothing unset: what holds at one level after inheritance. It is shared and never
@@ -23,6 +24,7 @@ type Effective struct {
 	NextServer                       netip.Addr
 	ServerName                       string
 	BootFile                         string
+	Layout                           EffectiveLayout
 	// Options has every configured option once, by ascending code; the innermost level won.
 	Options    []Option
 	AlwaysSend [256]bool
@@ -94,7 +96,7 @@ func (s *Settings) empty() bool {
 		s.KeepExpiry == nil && s.Authoritative == nil && s.EchoClientID == nil && s.AlwaysBroadcast == nil &&
 		s.AdoptUnknown == nil && s.NAKOffLinkRenew == nil && s.IPv6Only == nil &&
 		!s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
-		len(s.Options) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0
+		len(s.Options) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0 && s.Layout == Layout{}
 }
 
 // under returns what holds one level below e, where s is set. It returns e itself if s is empty.
@@ -116,6 +118,7 @@ func (e *Effective) under(s *Settings) *Effective {
 	override(&inner.AdoptUnknown, s.AdoptUnknown)
 	override(&inner.NAKOffLinkRenew, s.NAKOffLinkRenew)
 	override(&inner.IPv6Only, s.IPv6Only)
+	inner.Layout = e.Layout.under(&s.Layout)
 	if s.NextServer.IsValid() {
 		inner.NextServer = s.NextServer
 	}
@@ -145,7 +148,8 @@ func override[T any](to *T, from *T) {
 	}
 }
 
-// overlay returns outer with the options of inner in it or in their place, by ascending code.
+// overlay returns outer with the options of inner in it or in their place, by ascending code. Of sub-options
+// of the same space those that inner does not have stay.
 func overlay(outer, inner []Option) []Option {
 	if len(inner) == 0 {
 		return outer
@@ -154,6 +158,9 @@ func overlay(outer, inner []Option) []Option {
 	for _, o := range inner {
 		i, found := slices.BinarySearchFunc(out, o.Code, byCode)
 		if found {
+			if o.Space != "" && o.Space == out[i].Space {
+				o.Data, _ = option.Merge(o.Space, out[i].Data, o.Data)
+			}
 			out[i] = o
 		} else {
 			out = slices.Insert(out, i, o)

@@ -9,17 +9,17 @@ import (
 // layered returns a configuration in which every level says something.
 func layered(t *testing.T) *Config {
 	c := office(t)
-	c.Options = []Option{{6, []byte{1, 1, 1, 1}}, {15, []byte("global")}, {42, []byte{9, 9, 9, 9}}}
+	c.Options = []Option{{Code: 6, Data: []byte{1, 1, 1, 1}}, {Code: 15, Data: []byte("global")}, {Code: 42, Data: []byte{9, 9, 9, 9}}}
 	c.Classes = []Class{
-		{Name: "phones", Settings: Settings{Options: []Option{{15, []byte("phones")}, {66, []byte("tftp")}}}},
-		{Name: "red", Settings: Settings{Options: []Option{{15, []byte("red")}, {4, []byte{4, 4, 4, 4}}}}},
+		{Name: "phones", Settings: Settings{Options: []Option{{Code: 15, Data: []byte("phones")}, {Code: 66, Data: []byte("tftp")}}}},
+		{Name: "red", Settings: Settings{Options: []Option{{Code: 15, Data: []byte("red")}, {Code: 4, Data: []byte{4, 4, 4, 4}}}}},
 		{Name: "plain"},
 	}
-	c.SharedNetworks[0].Options = []Option{{15, []byte("network")}}
-	c.Subnets[0].Options = []Option{{15, []byte("subnet")}}
+	c.SharedNetworks[0].Options = []Option{{Code: 15, Data: []byte("network")}}
+	c.Subnets[0].Options = []Option{{Code: 15, Data: []byte("subnet")}}
 	c.Subnets[0].NeverSend = []uint8{42}
 	c.Subnets[0].Pools[1].AlwaysSend = []uint8{42}
-	c.Subnets[0].Reservations[0].Options = []Option{{7, []byte{7, 7, 7, 7}}, {15, []byte("reservation")}}
+	c.Subnets[0].Reservations[0].Options = []Option{{Code: 7, Data: []byte{7, 7, 7, 7}}, {Code: 15, Data: []byte("reservation")}}
 	return c
 }
 

@@ -17,7 +17,7 @@ func TestMarshal_RoundTrip(t *testing.T) {
 		"layered": layered(t),
 		"rest": {
 			Booking: Booking{150, 60, 15, 30}, Renewals: RenewalsCommitted, Decline: Decline{60}, Probe: Probe{TimeoutMillis: 100},
-			OptionDefinitions: []OptionDefinition{{"acme", 224, []string{"uint8", "text"}}},
+			OptionDefinitions: []OptionDefinition{{Name: "acme", Code: 224, Type: []string{"uint8", "text"}}},
 			Settings: Settings{
 				T1: ptr(Permille(400)), T2: ptr(Permille(800)), EchoClientID: ptr(false), AlwaysBroadcast: ptr(true),
 				NextServer: addr("10.0.0.9"), ServerName: "s", BootFile: "b", AlwaysSend: []uint8{3}, NeverSend: []uint8{4},

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"port67/storage/lease"
+	"port67/storage/option"
 )
 
 // Problem is one thing that is wrong with a Config, with its path as in subnets[0].pools[1].range.
@@ -39,6 +40,7 @@ func (c *Config) Validate() []Problem {
 	v.global = v.settings("", &c.Settings, v.global)
 	v.globals()
 	v.optionDefinitions()
+	v.optionSpaces()
 	if len(c.Classes) > 0 {
 		v.problem("classes", "not available in this release: remove them; pools can be kept for the "+
 			"built-in classes known and unknown")
@@ -51,7 +53,7 @@ func (c *Config) Validate() []Problem {
 // validator collects the problems of one Config.
 type validator struct {
 	config      *Config
-	definitions *Definitions
+	definitions *option.Definitions
 	global      *Effective
 	problems    []Problem
 
@@ -83,7 +85,8 @@ func (v *validator) settings(path string, s *Settings, outer *Effective) *Effect
 	}
 	v.field(path+".server-name", s.ServerName, 63)
 	v.field(path+".boot-file-name", s.BootFile, 255)
-	v.options(path, s.Options)
+	v.layout(path, &s.Layout, inner.Layout)
+	v.options(path, s.Options, outer)
 	if _, ok := inner.Option(optionV6OnlyPreferred); s.IPv6Only != nil && *s.IPv6Only && !ok {
 		v.problem(path+".ipv6-only", "on, without the option v6-only-preferred here or above: set it, for it is "+
 			"what clients are told (RFC 8925 §3.1)")
@@ -145,48 +148,11 @@ func (v *validator) field(path, s string, octetsMax int) {
 	if s == "" {
 		return
 	}
-	if err := checkText(s); err != nil {
+	if err := option.CheckText(s); err != nil {
 		v.problem(path, "%v", err)
 	}
 	if len(s) > octetsMax {
 		v.problem(path, "%d octets: at most %d", len(s), octetsMax)
-	}
-}
-
-func (v *validator) options(path string, options []Option) {
-	total := 0
-	for i, o := range options {
-		name := v.definitions.Name(o.Code)
-		at := path + ".options." + name
-		if i > 0 && options[i-1].Code >= o.Code {
-			v.problem(at, "option %d stands twice or out of order: each once, by ascending code", o.Code)
-		}
-		if why := RefusedOption(o.Code); why != "" {
-			v.problem(at, "option %d %s", o.Code, why)
-		}
-		empty := v.definitions.ByCode(o.Code).Type.Fields[0] == KindEmpty
-		if len(o.Data) == 0 && !empty {
-			v.problem(at, "no octets: the shortest value has one; leave the option out to not send it")
-		}
-		if len(o.Data) > optionOctetsMax {
-			v.problem(at, "%d octets: at most %d", len(o.Data), optionOctetsMax)
-		}
-		total += len(o.Data)
-	}
-	if total > levelOctetsMax {
-		v.problem(path+".options", "%d octets in all: at most %d at one level", total, levelOctetsMax)
-	}
-}
-
-func (v *validator) codes(path string, codes []uint8) {
-	for i, code := range codes {
-		at := path + "[" + strconv.Itoa(i) + "]"
-		if why := RefusedOption(code); why != "" {
-			v.problem(at, "option %d %s", code, why)
-		}
-		if slices.Contains(codes[:i], code) {
-			v.problem(at, "option %s stands twice: keep one", v.definitions.Name(code))
-		}
 	}
 }
 
@@ -221,43 +187,6 @@ func (v *validator) globals() {
 	}
 	if t := v.config.Probe.withDefaults().TimeoutMillis; t < 10 || t > 2000 {
 		v.problem("probe.timeout", "%dms: between 10ms and 2s", t)
-	}
-}
-
-func (v *validator) optionDefinitions() {
-	byName, byCode := make(map[string]int), make(map[uint8]int)
-	for _, o := range standardOptions {
-		byName[o.Name], byCode[o.Code] = -1, -1
-	}
-	for _, a := range optionAliases {
-		byName[a.name] = -1
-	}
-	for i, o := range v.config.OptionDefinitions {
-		path := "option-definitions[" + strconv.Itoa(i) + "]"
-		if why := checkName(o.Name); why != "" {
-			v.problem(path+".name", "%s", why)
-		} else if first, taken := byName[o.Name]; taken && first < 0 {
-			v.problem(path+".name", "%s is a standard option: give yours another name", o.Name)
-		} else if taken {
-			v.problem(path+".name", "%s is defined by option-definitions[%d]: names are used once", o.Name, first)
-		}
-		if o.Code == 0 || o.Code == 255 {
-			v.problem(path+".code", "%d: codes go from 1 to 254", o.Code)
-		} else if first, taken := byCode[o.Code]; taken && first < 0 {
-			v.problem(path+".code", "%d is the standard option %s: codes from 224 to 254 are free for private use "+
-				"(RFC 3942 §4)", o.Code, v.definitions.Name(o.Code))
-		} else if taken {
-			v.problem(path+".code", "%d is defined by option-definitions[%d]: codes are used once", o.Code, first)
-		}
-		if _, err := ParseOptionType(o.Type); err != nil {
-			v.problem(path+".type", "%v", err)
-		}
-		if _, taken := byName[o.Name]; !taken {
-			byName[o.Name] = i
-		}
-		if _, taken := byCode[o.Code]; !taken {
-			byCode[o.Code] = i
-		}
 	}
 }
 

@@ -35,7 +35,7 @@ func TestValidate_Problems(t *testing.T) {
 		}, []string{"subnets[2].timer-spread: 10.1%: at most 10%"}},
 		{"V4-105 IPv6 only without the option", func(c *Config) {
 			c.Subnets[2].IPv6Only = ptr(true)
-			c.Subnets[1].IPv6Only, c.Subnets[1].Options = ptr(true), []Option{{108, []byte{0, 0, 7, 8}}}
+			c.Subnets[1].IPv6Only, c.Subnets[1].Options = ptr(true), []Option{{Code: 108, Data: []byte{0, 0, 7, 8}}}
 		}, []string{"subnets[2].ipv6-only: on, without the option v6-only-preferred"}},
 		{"V4-105 option 108 unasked", func(c *Config) {
 			c.AlwaysSend = []uint8{6, 108}
@@ -63,7 +63,7 @@ func TestValidate_Problems(t *testing.T) {
 			"subnets[0].reservations[1].rarp: on: RARP tells", "subnets[0].reservations[2].rarp: on: RARP tells",
 		}},
 		{"options", func(c *Config) {
-			c.Options = []Option{{6, nil}, {51, []byte{0, 0, 0, 1}}, {242, make([]byte, 1025)}, {242, []byte{1}}}
+			c.Options = []Option{{Code: 6, Data: nil}, {Code: 51, Data: []byte{0, 0, 0, 1}}, {Code: 242, Data: make([]byte, 1025)}, {Code: 242, Data: []byte{1}}}
 		}, []string{
 			"options.domain-name-servers: no octets", "options.dhcp-lease-time: option 51 is the lease time: set lease.default",
 			"options.242: 1025 octets", "options.242: option 242 stands twice",
@@ -130,24 +130,24 @@ func TestValidate_Problems(t *testing.T) {
 		}},
 		{"relays and routers in a pool", func(c *Config) {
 			c.Subnets[0].Relays = []netip.Addr{addr("10.67.1.10"), addr("10.67.0.1")}
-			c.Subnets[2].Options = []Option{{3, []byte{10, 69, 0, 1, 10, 69, 0, 20}}}
+			c.Subnets[2].Options = []Option{{Code: 3, Data: []byte{10, 69, 0, 1, 10, 69, 0, 20}}}
 			c.Subnets[2].Pools = []Pool{
 				{Range: AddrRange{addr("10.69.0.10"), addr("10.69.0.99")}},
 				{Range: AddrRange{addr("10.69.0.110"), addr("10.69.0.120")}},
 			}
-			c.Subnets[2].Pools[0].Options = []Option{{3, []byte{10, 69, 0, 110}}}
+			c.Subnets[2].Pools[0].Options = []Option{{Code: 3, Data: []byte{10, 69, 0, 110}}}
 		}, []string{
 			"subnets[0].relays[0]: 10.67.1.10 lies in pools[0], which would give it to a client: add it to exclude",
 			"subnets[2].options.routers: 10.69.0.20 lies in pools[0]",
 			"subnets[2].pools[0].options.routers: 10.69.0.110 lies in pools[1]",
 		}},
 		{"a router of all subnets in a pool", func(c *Config) {
-			c.Options = []Option{{3, []byte{10, 69, 0, 20}}}
+			c.Options = []Option{{Code: 3, Data: []byte{10, 69, 0, 20}}}
 			c.Subnets[2].Pools = []Pool{{Range: AddrRange{addr("10.69.0.10"), addr("10.69.0.99")}}}
 		}, []string{"subnets[2].pools[0].range: 10.69.0.20, a router of the subnet"}},
 		{"relays and routers that no client gets", func(c *Config) {
 			c.Subnets[2].Relays = []netip.Addr{addr("10.69.0.20")}
-			c.Subnets[2].Options = []Option{{3, []byte{10, 69, 0, 21}}}
+			c.Subnets[2].Options = []Option{{Code: 3, Data: []byte{10, 69, 0, 21}}}
 			c.Subnets[2].Pools = []Pool{{Range: AddrRange{addr("10.69.0.10"), addr("10.69.0.99")}}}
 			c.Subnets[2].Exclude = []AddrRange{{addr("10.69.0.20"), addr("10.69.0.20")}}
 			c.Subnets[2].Reservations = []Reservation{{Hardware: []byte{2, 3, 4, 5, 6, 7}, Address: addr("10.69.0.21")}}

@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"port67/storage/config"
+	"port67/storage/option"
 )
 
 // Problem is one thing that is wrong with a file. Line and Column count from 1; 0 means the file as a whole.
@@ -81,7 +82,7 @@ func Decode(name string, src []byte) (*config.Config, []Problem) {
 type decoder struct {
 	name        string
 	config      *config.Config
-	definitions *config.Definitions
+	definitions *option.Definitions
 	problems    []Problem
 	at          map[string]position // where every path stands in the file
 }

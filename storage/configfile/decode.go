@@ -33,6 +33,7 @@ func (d *decoder) root(n ast.Node) {
 		return
 	}
 	keys := []key{
+		{name: "option-spaces", take: d.optionSpaces},
 		{name: "option-definitions", take: d.optionDefinitions},
 		{name: "booking", take: d.booking},
 		{name: "renewals", take: value(d, &c.Renewals, word(config.RenewalsLocal, config.RenewalsCommitted))},
@@ -52,19 +53,6 @@ func (d *decoder) root(n ast.Node) {
 		key{name: "subnets6", refused: notYet},
 	)
 	d.mapping("", n, keys)
-}
-
-func (d *decoder) optionDefinitions(path string, n ast.Node) {
-	d.sequence(path, n, func(_ int, path string, n ast.Node) {
-		var o config.OptionDefinition
-		d.mapping(path, n, []key{
-			{name: "name", take: value(d, &o.Name, asIs)},
-			{name: "code", take: value(d, &o.Code, code)},
-			{name: "type", take: values(d, &o.Type, asIs)},
-		})
-		d.config.OptionDefinitions = append(d.config.OptionDefinitions, o)
-	})
-	d.definitions = d.config.Definitions()
 }
 
 func (d *decoder) booking(path string, n ast.Node) {

@@ -10,6 +10,7 @@ import (
 
 	"port67/storage/config"
 	"port67/storage/lease"
+	"port67/storage/option"
 )
 
 // Encode writes c in the one form in which the same configuration is always written. Decode reads it back as
@@ -33,12 +34,8 @@ func Encode(c *config.Config) ([]byte, error) {
 	if t := c.Probe.TimeoutMillis; t != 0 {
 		w.pair("probe", "{timeout: "+strconv.Itoa(int(t))+"ms}")
 	}
-	w.list("option-definitions", len(c.OptionDefinitions), func(i int) {
-		o := &c.OptionDefinitions[i]
-		w.pair("name", quote(o.Name))
-		w.pair("code", strconv.Itoa(int(o.Code)))
-		w.pair("type", flow(o.Type, quote))
-	})
+	w.definitionsOf("option-definitions", c.OptionDefinitions)
+	w.spaces(c.OptionSpaces)
 	w.list("shared-networks", len(c.SharedNetworks), func(i int) {
 		n := &c.SharedNetworks[i]
 		w.pair("name", quote(n.Name))
@@ -52,7 +49,7 @@ func Encode(c *config.Config) ([]byte, error) {
 // writer writes YAML in block style, the leaves in flow style.
 type writer struct {
 	b           strings.Builder
-	definitions *config.Definitions
+	definitions *option.Definitions
 	indent      int
 	item        bool // the next key begins an element of a list
 }
@@ -174,6 +171,7 @@ func (w *writer) settings(s *config.Settings) {
 	if s.BootFile != "" {
 		w.pair("boot-file-name", quote(s.BootFile))
 	}
+	w.layout(&s.Layout)
 	w.options(s.Options)
 	if len(s.AlwaysSend) > 0 {
 		w.pair("always-send", flow(s.AlwaysSend, w.optionName))
@@ -189,29 +187,6 @@ func (w *writer) onOff(name string, v *bool) {
 	if v != nil {
 		w.pair(name, strconv.FormatBool(*v))
 	}
-}
-
-func (w *writer) options(options []config.Option) {
-	if len(options) == 0 {
-		return
-	}
-	w.key("options")
-	w.b.WriteByte('\n')
-	w.indent += 2
-	for _, o := range options {
-		v, err := config.DecodeValue(w.definitions.ByCode(o.Code), o.Data)
-		if err != nil {
-			v = config.RawValue(o.Data)
-		}
-		name := w.optionName(o.Code)
-		switch v := v.(type) {
-		case []string:
-			w.pair(name, flow(v, quote))
-		case string:
-			w.pair(name, quote(v))
-		}
-	}
-	w.indent -= 2
 }
 
 func (w *writer) booking(b config.Booking) {

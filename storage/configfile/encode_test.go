@@ -3,6 +3,7 @@ package configfile
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,7 +71,14 @@ func anyConfig(t *rapid.T) *config.Config {
 		c.OptionDefinitions = []config.OptionDefinition{
 			{Name: "acme", Code: 224, Type: []string{"uint8", "domain-name list"}},
 			{Name: "null", Code: 225, Type: []string{"text"}},
+			{Name: "zones", Code: 226, Type: []string{"uint8", "text"}, Fields: []string{"zone", "on"}},
+			{Name: "pairs", Code: 227, Type: []string{"uint8", "uint16"}, Repeat: true},
+			{Name: "block", Code: 228, Space: "acme"},
 		}
+		c.OptionSpaces = []config.OptionSpace{{
+			Name: "acme", Enterprise: 9, End: rapid.Bool().Draw(t, "end"),
+			Options: []config.OptionDefinition{{Name: "no", Code: 1, Type: []string{"int8"}}},
+		}}
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "subnets") {
 		c.Subnets = append(c.Subnets, anySubnet(t, uint8(i)))
@@ -158,7 +166,7 @@ func anySettings(t *rapid.T) config.Settings {
 	s.ServerName = text.Draw(t, "server name")
 	s.BootFile = text.Draw(t, "boot file")
 	codes := rapid.SliceOfNDistinct(rapid.SampledFrom([]uint8{
-		2, 3, 6, 13, 15, 19, 21, 33, 43, 66, 67, 78, 119, 120, 121, 143, 146, 212, 224, 225, 242,
+		2, 3, 6, 13, 15, 19, 21, 33, 43, 66, 67, 78, 119, 120, 121, 143, 146, 212, 224, 225, 226, 227, 228, 242,
 	}), 0, 4, rapid.ID[uint8]).Draw(t, "codes")
 	for _, code := range codes {
 		data := rapid.SliceOfN(rapid.Byte(), 1, 24).Draw(t, "data")
@@ -172,7 +180,23 @@ func anySettings(t *rapid.T) config.Settings {
 	if s.IPv6Only = maybe(t, rapid.Bool(), "IPv6 only"); s.IPv6Only != nil && *s.IPv6Only {
 		s.Options = append(s.Options, config.Option{Code: 108, Data: []byte{0, 0, 7, 8}})
 	}
+	composed := []config.Option{
+		{Code: 43, Data: []byte{1, 4, 10, 0, 0, 1, 6, 1, 8, 255}, Space: "pxe"},
+		{Code: 122, Data: []byte{6, 3, 1, 'A', 0, 77, 2, 1, 2}, Space: "ccc"},
+		{Code: 125, Data: []byte{0, 0, 0, 9, 3, 1, 1, 7, 0, 0, 0x11, 0x8b, 6, 2, 4, 10, 0, 0, 1}, Space: "enterprises"},
+	}
+	for _, o := range composed {
+		taken := slices.Contains(codes, o.Code)
+		if !taken && rapid.Bool().Draw(t, "composed") {
+			s.Options = append(s.Options, o)
+		}
+	}
 	config.SortOptions(s.Options)
+	s.OptionOverload = maybe(t, rapid.Bool(), "overload")
+	s.NULTerminate = maybe(t, rapid.Bool(), "NUL")
+	s.AddDefaultTo121 = maybe(t, rapid.Bool(), "default route")
+	s.MinReplySize = maybe(t, rapid.Uint16Range(328, 576), "least")
+	s.MaxReplySize = maybe(t, rapid.Uint16Range(576, 1500), "most")
 	s.AlwaysSend = rapid.SampledFrom([][]uint8{nil, {3}, {4, 225, 243}}).Draw(t, "always")
 	s.NeverSend = rapid.SampledFrom([][]uint8{nil, {6}, {7, 244}}).Draw(t, "never")
 	return s

@@ -24,7 +24,7 @@ func TestReference_ShowsTheDefaults(t *testing.T) {
 	}
 	g, w := got.Global, want.Global
 	if g.LeaseDefault != w.LeaseDefault || g.LeaseMin != w.LeaseMin || g.LeaseMax != w.LeaseMax || g.T1 != w.T1 || g.T2 != w.T2 ||
-		g.Authoritative != w.Authoritative || g.EchoClientID != w.EchoClientID || g.AlwaysBroadcast != w.AlwaysBroadcast {
+		g.Authoritative != w.Authoritative || g.EchoClientID != w.EchoClientID || g.AlwaysBroadcast != w.AlwaysBroadcast || g.Layout != w.Layout {
 		t.Errorf("global settings %+v\nwant %+v", g, w)
 	}
 	sub, _ := got.SubnetOf(got.Config.Subnets[0].Prefix.Addr())
@@ -79,7 +79,7 @@ func fieldsOf(typ reflect.Type, seen map[reflect.Type]bool) []string {
 func TestReference_HasEveryKeyThatIsTaken(t *testing.T) {
 	for _, src := range []string{
 		"xyzzy: 1", "booking: {xyzzy: 1}", "lease: {xyzzy: 1}", "probe: {xyzzy: 1}", "decline: {xyzzy: 1}",
-		"option-definitions: [{xyzzy: 1}]", "shared-networks: [{xyzzy: 1}]", "subnets: [{xyzzy: 1}]",
+		"option-definitions: [{xyzzy: 1}]", "option-spaces: [{xyzzy: 1}]", "option-spaces: [{options: [{xyzzy: 1}]}]", "shared-networks: [{xyzzy: 1}]", "subnets: [{xyzzy: 1}]",
 		"subnets: [{pools: [{xyzzy: 1}]}]", "subnets: [{reservations: [{xyzzy: 1}]}]",
 	} {
 		_, problems := Decode("dhcp.yaml", []byte(src))

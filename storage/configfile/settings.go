@@ -1,11 +1,6 @@
 package configfile
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
-	"strings"
-
 	"github.com/goccy/go-yaml/ast"
 
 	"port67/storage/config"
@@ -28,6 +23,11 @@ func (d *decoder) settings(s *config.Settings) []key {
 		{name: "next-server", take: value(d, &s.NextServer, address)},
 		{name: "server-name", take: value(d, &s.ServerName, asIs)},
 		{name: "boot-file-name", take: value(d, &s.BootFile, asIs)},
+		{name: "option-overload", take: optional(d, &s.OptionOverload, config.ParseBool)},
+		{name: "nul-terminate", take: optional(d, &s.NULTerminate, config.ParseBool)},
+		{name: "add-default-to-121", take: optional(d, &s.AddDefaultTo121, config.ParseBool)},
+		{name: "min-reply-size", take: optional(d, &s.MinReplySize, replySize)},
+		{name: "max-reply-size", take: optional(d, &s.MaxReplySize, replySize)},
 		{name: "options", take: func(path string, n ast.Node) { d.options(path, n, s) }},
 		{name: "always-send", take: d.codes(&s.AlwaysSend)},
 		{name: "never-send", take: d.codes(&s.NeverSend)},
@@ -45,81 +45,4 @@ func (d *decoder) lease(path string, n ast.Node, l *config.LeaseTimes) {
 		{name: "min", take: optional(d, &l.Min, config.ParseSeconds)},
 		{name: "max", take: optional(d, &l.Max, config.ParseSeconds)},
 	})
-}
-
-// options reads options by name or code. Their order in the file means nothing.
-func (d *decoder) options(path string, n ast.Node, s *config.Settings) {
-	pairs, ok := d.pairs(path, n)
-	if !ok {
-		return
-	}
-	first := make(map[uint8]int)
-	for _, p := range pairs {
-		at := positionOf(p.Key.GetToken())
-		def, err := d.definitions.Find(keyText(p))
-		if err != nil {
-			d.report(at, path, "%v", err)
-			continue
-		}
-		here := path + "." + d.definitions.Name(def.Code)
-		if line, taken := first[def.Code]; taken {
-			d.report(at, here, "option %d stands twice: first in line %d", def.Code, line)
-			continue
-		}
-		first[def.Code] = at.line
-		if why := config.RefusedOption(def.Code); why != "" {
-			d.report(at, here, "option %d %s", def.Code, why)
-			continue
-		}
-		d.at[here] = startOf(p.Value)
-		v, ok := d.optionValue(here, p.Value)
-		if !ok {
-			continue
-		}
-		data, err := config.EncodeValue(def, v)
-		if err != nil {
-			d.report(positionOf(p.Value.GetToken()), here, "%v", err)
-			continue
-		}
-		s.Options = append(s.Options, config.Option{Code: def.Code, Data: data})
-	}
-	config.SortOptions(s.Options)
-}
-
-// optionValue returns a value as EncodeValue takes it: text, or a list of text and of lists of text.
-func (d *decoder) optionValue(path string, n ast.Node) (any, bool) {
-	if list, ok := n.(*ast.SequenceNode); ok {
-		items := make([]any, 0, len(list.Values))
-		for _, v := range list.Values {
-			item, ok := d.optionValue(path, v)
-			if !ok {
-				return nil, false
-			}
-			items = append(items, item)
-		}
-		return items, true
-	}
-	if _, ok := scalarText(n); !ok {
-		d.wrong(path, n, "a value or a list")
-		return nil, false
-	}
-	return d.text(path, n)
-}
-
-// codes returns a function that reads a list of options by name or code. Their order means nothing.
-func (d *decoder) codes(to *[]uint8) func(string, ast.Node) {
-	return func(path string, n ast.Node) {
-		values(d, to, func(s string) (uint8, error) {
-			def, err := d.definitions.Find(strings.TrimSpace(s))
-			if err != nil {
-				return 0, err
-			}
-			if why := config.RefusedOption(def.Code); why != "" {
-				return 0, fmt.Errorf("option %d %s", def.Code, why)
-			}
-			return def.Code, nil
-		})(path, n)
-		*to = slices.DeleteFunc(*to, func(code uint8) bool { return code == 0 }) // reported already
-		slices.SortFunc(*to, func(a, b uint8) int { return cmp.Compare(a, b) })
-	}
 }
