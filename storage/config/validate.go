@@ -15,6 +15,8 @@ import (
 type Problem struct {
 	Path string
 	Text string // what was found, what is allowed; reads on after "PATH: "
+	// Offset is where in the value at Path the problem begins, in octets; 0 means the value as a whole.
+	Offset int
 }
 
 // String returns path and text as one line.
@@ -36,13 +38,14 @@ const (
 // alone: what a change would do to living leases is Diff's question.
 func (c *Config) Validate() []Problem {
 	v := &validator{config: c, definitions: c.Definitions(), global: defaultSettings()}
+	v.classNames = ReadyMade()
+	for i := range c.Classes {
+		v.classNames = append(v.classNames, c.Classes[i].Name)
+	}
 	v.global = v.settings("", &c.Settings, v.global)
 	v.globals()
 	v.optionDefinitions()
-	if len(c.Classes) > 0 {
-		v.problem("classes", "not available in this release: remove them; pools can be kept for the "+
-			"built-in classes known and unknown")
-	}
+	v.classes()
 	v.sharedNetworks()
 	v.subnets()
 	return v.problems
@@ -55,9 +58,10 @@ type validator struct {
 	global      *Effective
 	problems    []Problem
 
-	networkOf map[netip.Prefix]int // index of the shared network that names the prefix
-	outerOf   []*Effective         // of the shared networks
-	prefixes  []indexed[netip.Prefix]
+	networkOf  map[netip.Prefix]int // index of the shared network that names the prefix
+	outerOf    []*Effective         // of the shared networks
+	classNames []string             // that guards may name, values of templates aside
+	prefixes   []indexed[netip.Prefix]
 }
 
 // indexed is a value and its place in the list it came from.
@@ -83,7 +87,7 @@ func (v *validator) settings(path string, s *Settings, outer *Effective) *Effect
 	}
 	v.field(path+".server-name", s.ServerName, 63)
 	v.field(path+".boot-file-name", s.BootFile, 255)
-	v.options(path, s.Options)
+	v.options(path, s)
 	if _, ok := inner.Option(optionV6OnlyPreferred); s.IPv6Only != nil && *s.IPv6Only && !ok {
 		v.problem(path+".ipv6-only", "on, without the option v6-only-preferred here or above: set it, for it is "+
 			"what clients are told (RFC 8925 §3.1)")
@@ -153,29 +157,50 @@ func (v *validator) field(path, s string, octetsMax int) {
 	}
 }
 
-func (v *validator) options(path string, options []Option) {
+func (v *validator) options(path string, s *Settings) {
 	total := 0
-	for i, o := range options {
-		name := v.definitions.Name(o.Code)
-		at := path + ".options." + name
-		if i > 0 && options[i-1].Code >= o.Code {
+	for i, o := range s.Options {
+		at := path + ".options." + v.definitions.Name(o.Code)
+		if i > 0 && s.Options[i-1].Code >= o.Code {
 			v.problem(at, "option %d stands twice or out of order: each once, by ascending code", o.Code)
 		}
-		if why := RefusedOption(o.Code); why != "" {
-			v.problem(at, "option %d %s", o.Code, why)
+		total += v.option(at, o)
+	}
+	nth := 0 // of the values of one option
+	for i, o := range s.Guarded {
+		if i > 0 && s.Guarded[i-1].Code == o.Code {
+			nth++
+		} else {
+			nth = 0
 		}
-		empty := v.definitions.ByCode(o.Code).Type.Fields[0] == KindEmpty
-		if len(o.Data) == 0 && !empty {
-			v.problem(at, "no octets: the shortest value has one; leave the option out to not send it")
+		at := path + ".options." + v.definitions.Name(o.Code) + "[" + strconv.Itoa(nth) + "]"
+		if i > 0 && s.Guarded[i-1].Code > o.Code {
+			v.problem(at, "option %d is out of order: by ascending code", o.Code)
 		}
-		if len(o.Data) > optionOctetsMax {
-			v.problem(at, "%d octets: at most %d", len(o.Data), optionOctetsMax)
+		if len(o.Classes) == 0 {
+			v.problem(at, "no classes: list those that get the value, or write the value alone")
 		}
-		total += len(o.Data)
+		v.guard(at+".classes", o.Classes)
+		total += v.option(at, o.Option)
 	}
 	if total > levelOctetsMax {
 		v.problem(path+".options", "%d octets in all: at most %d at one level", total, levelOctetsMax)
 	}
+}
+
+// option checks one option and returns the octets of its value.
+func (v *validator) option(at string, o Option) int {
+	if why := RefusedOption(o.Code); why != "" {
+		v.problem(at, "option %d %s", o.Code, why)
+	}
+	empty := v.definitions.ByCode(o.Code).Type.Fields[0] == KindEmpty
+	if len(o.Data) == 0 && !empty {
+		v.problem(at, "no octets: the shortest value has one; leave the option out to not send it")
+	}
+	if len(o.Data) > optionOctetsMax {
+		v.problem(at, "%d octets: at most %d", len(o.Data), optionOctetsMax)
+	}
+	return len(o.Data)
 }
 
 func (v *validator) codes(path string, codes []uint8) {

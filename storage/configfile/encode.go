@@ -39,10 +39,18 @@ func Encode(c *config.Config) ([]byte, error) {
 		w.pair("code", strconv.Itoa(int(o.Code)))
 		w.pair("type", flow(o.Type, quote))
 	})
+	w.list("classes", len(c.Classes), func(i int) { w.class(&c.Classes[i]) })
+	if len(c.Deny) > 0 {
+		w.pair("deny", flow(c.Deny, quote))
+	}
+	if c.NakDenied {
+		w.pair("nak-denied", "on")
+	}
 	w.list("shared-networks", len(c.SharedNetworks), func(i int) {
 		n := &c.SharedNetworks[i]
 		w.pair("name", quote(n.Name))
 		w.pair("subnets", flow(n.Subnets, netip.Prefix.String))
+		w.guard(n.Classes)
 		w.settings(&n.Settings)
 	})
 	w.list("subnets", len(c.Subnets), func(i int) { w.subnet(&c.Subnets[i]) })
@@ -90,6 +98,7 @@ func (w *writer) list(name string, n int, element func(i int)) {
 
 func (w *writer) subnet(s *config.Subnet) {
 	w.pair("prefix", s.Prefix.String())
+	w.guard(s.Classes)
 	if len(s.Relays) > 0 {
 		w.pair("relays", flow(s.Relays, netip.Addr.String))
 	}
@@ -106,15 +115,34 @@ func (w *writer) subnet(s *config.Subnet) {
 	w.list("pools", len(s.Pools), func(i int) {
 		p := &s.Pools[i]
 		w.pair("range", p.Range.String())
-		if len(p.Classes) > 0 {
-			w.pair("classes", flow(p.Classes, quote))
-		}
+		w.guard(p.Classes)
 		w.settings(&p.Settings)
 	})
 	if len(s.Exclude) > 0 {
 		w.pair("exclude", flow(s.Exclude, config.AddrRange.String))
 	}
 	w.list("reservations", len(s.Reservations), func(i int) { w.reservation(&s.Reservations[i]) })
+}
+
+// guard writes the classes that something is for.
+func (w *writer) guard(classes []string) {
+	if len(classes) > 0 {
+		w.pair("classes", flow(classes, quote))
+	}
+}
+
+func (w *writer) class(c *config.Class) {
+	w.pair("name", quote(c.Name))
+	if c.Test != "" {
+		w.pair("test", quote(c.Test))
+	}
+	if c.Template != "" {
+		w.pair("template", quote(c.Template))
+	}
+	if c.Ignore {
+		w.pair("ignore", "on")
+	}
+	w.settings(&c.Settings)
 }
 
 func (w *writer) reservation(r *config.Reservation) {
@@ -174,7 +202,7 @@ func (w *writer) settings(s *config.Settings) {
 	if s.BootFile != "" {
 		w.pair("boot-file-name", quote(s.BootFile))
 	}
-	w.options(s.Options)
+	w.options(s)
 	if len(s.AlwaysSend) > 0 {
 		w.pair("always-send", flow(s.AlwaysSend, w.optionName))
 	}
@@ -191,27 +219,46 @@ func (w *writer) onOff(name string, v *bool) {
 	}
 }
 
-func (w *writer) options(options []config.Option) {
-	if len(options) == 0 {
+func (w *writer) options(s *config.Settings) {
+	if len(s.Options) == 0 && len(s.Guarded) == 0 {
 		return
 	}
 	w.key("options")
 	w.b.WriteByte('\n')
 	w.indent += 2
-	for _, o := range options {
-		v, err := config.DecodeValue(w.definitions.ByCode(o.Code), o.Data)
-		if err != nil {
-			v = config.RawValue(o.Data)
+	plain, guarded := s.Options, s.Guarded
+	for len(plain) > 0 || len(guarded) > 0 {
+		if len(guarded) == 0 || len(plain) > 0 && plain[0].Code < guarded[0].Code {
+			w.pair(w.optionName(plain[0].Code), w.optionValue(plain[0]))
+			plain = plain[1:]
+			continue
 		}
-		name := w.optionName(o.Code)
-		switch v := v.(type) {
-		case []string:
-			w.pair(name, flow(v, quote))
-		case string:
-			w.pair(name, quote(v))
+		code := guarded[0].Code
+		var list []string
+		for len(guarded) > 0 && guarded[0].Code == code {
+			list = append(list, "{value: "+w.optionValue(guarded[0].Option)+", classes: "+
+				flow(guarded[0].Classes, quote)+"}")
+			guarded = guarded[1:]
 		}
+		if len(plain) > 0 && plain[0].Code == code {
+			list = append(list, "{value: "+w.optionValue(plain[0])+"}")
+			plain = plain[1:]
+		}
+		w.pair(w.optionName(code), "["+strings.Join(list, ", ")+"]")
 	}
 	w.indent -= 2
+}
+
+// optionValue returns the value of an option as YAML.
+func (w *writer) optionValue(o config.Option) string {
+	v, err := config.DecodeValue(w.definitions.ByCode(o.Code), o.Data)
+	if err != nil {
+		v = config.RawValue(o.Data)
+	}
+	if list, ok := v.([]string); ok {
+		return flow(list, quote)
+	}
+	return quote(fmt.Sprint(v))
 }
 
 func (w *writer) booking(b config.Booking) {

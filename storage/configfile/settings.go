@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -72,18 +73,78 @@ func (d *decoder) options(path string, n ast.Node, s *config.Settings) {
 			continue
 		}
 		d.at[here] = startOf(p.Value)
-		v, ok := d.optionValue(here, p.Value)
-		if !ok {
+		if alternatives, ok := byClass(p.Value); ok {
+			d.optionByClass(here, def, alternatives, s)
 			continue
 		}
-		data, err := config.EncodeValue(def, v)
-		if err != nil {
-			d.report(positionOf(p.Value.GetToken()), here, "%v", err)
-			continue
+		if data, ok := d.optionData(here, def, p.Value); ok {
+			s.Options = append(s.Options, config.Option{Code: def.Code, Data: data})
 		}
-		s.Options = append(s.Options, config.Option{Code: def.Code, Data: data})
 	}
 	config.SortOptions(s.Options)
+	slices.SortStableFunc(s.Guarded, func(a, b config.GuardedOption) int { return cmp.Compare(a.Code, b.Code) })
+}
+
+// optionData reads the value of an option.
+func (d *decoder) optionData(path string, def config.OptionDef, n ast.Node) ([]byte, bool) {
+	v, ok := d.optionValue(path, n)
+	if !ok {
+		return nil, false
+	}
+	data, err := config.EncodeValue(def, v)
+	if err != nil {
+		d.report(positionOf(n.GetToken()), path, "%v", err)
+	}
+	return data, err == nil
+}
+
+// byClass returns the values of an option that depend on the client's classes: one {value: …, classes: …}, or
+// a list of them. It is false for a value that all clients get.
+func byClass(n ast.Node) ([]ast.Node, bool) {
+	nodes := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		nodes = list.Values
+	}
+	for _, n := range nodes {
+		var pairs []*ast.MappingValueNode
+		switch n := n.(type) {
+		case *ast.MappingNode:
+			pairs = n.Values
+		case *ast.MappingValueNode:
+			pairs = append(pairs, n)
+		}
+		if !slices.ContainsFunc(pairs, func(p *ast.MappingValueNode) bool { return keyText(p) == "value" }) {
+			return nil, false
+		}
+	}
+	return nodes, len(nodes) > 0
+}
+
+// optionByClass reads the values of one option for several classes. The first whose classes fit counts; the
+// last may be without classes, for everybody else.
+func (d *decoder) optionByClass(path string, def config.OptionDef, alternatives []ast.Node, s *config.Settings) {
+	for i, n := range alternatives {
+		here := path + "[" + strconv.Itoa(i) + "]"
+		d.at[here] = startOf(n)
+		o := config.GuardedOption{Option: config.Option{Code: def.Code}}
+		read, guarded := false, false
+		d.mapping(here, n, []key{
+			{name: "value", take: func(path string, n ast.Node) { o.Data, read = d.optionData(path, def, n) }},
+			{name: "classes", take: func(path string, n ast.Node) {
+				guarded = true
+				values(d, &o.Classes, asIs)(path, n)
+			}},
+		})
+		switch {
+		case !read:
+		case guarded:
+			s.Guarded = append(s.Guarded, o)
+		case i == len(alternatives)-1:
+			s.Options = append(s.Options, o.Option)
+		default:
+			d.report(startOf(n), here, "no classes: all clients get this value and none those behind it; put it last")
+		}
+	}
 }
 
 // optionValue returns a value as EncodeValue takes it: text, or a list of text and of lists of text.
