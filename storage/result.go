@@ -52,4 +52,5 @@ const (
 	AlreadyFounded Refusal = 23
 	Internal       Refusal = 24 // a command that cannot be: counted, alarmed, and without effect
 	Unfounded      Refusal = 25 // the first command of a log must be Found
+	Filtered       Refusal = 26 // the client is in a class that is not served
 )

@@ -131,7 +131,7 @@ func refusalCode(r storage.Refusal) codes.Code {
 		return codes.Internal
 	case storage.InUse, storage.Reserved, storage.NotYours, storage.OutOfService, storage.NotHolder,
 		storage.HolderWaits, storage.Moved, storage.WrongRevision, storage.StillBooked, storage.WrongLevel,
-		storage.Unfounded:
+		storage.Unfounded, storage.Filtered:
 		return codes.FailedPrecondition
 	}
 	return codes.Internal

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Class is the clients that pass a test, or of which a template makes a name. The expressions are compiled and
-// evaluated in server/classify; whoever decides about a client is told the names of its classes.
+// Class is the clients that pass a test, or of which a template makes a name. The expressions are compiled
+// and evaluated in server/classify; whoever decides about a client is told the names of its classes.
 type Class struct {
-	// Name is what guards call the class. NAME:VALUE is the clients of which the template of NAME makes VALUE;
-	// it has neither test nor template of its own, and needs to be listed only for its settings.
+	// Name is what guards call the class. NAME:VALUE is the clients of which the template of NAME makes
+	// VALUE; it has neither test nor template of its own, and needs to be listed only for its settings.
 	Name     string `json:"name"`
 	Test     string `json:"test,omitempty"`
 	Template string `json:"template,omitempty"`
@@ -47,8 +47,9 @@ func ReadyMade() []string {
 const (
 	// notPrefix before the name of a class in a guard excludes its clients.
 	notPrefix = "not-"
-	// undecidedPrefix before the name of a class in the classes of a client says that a node could not compile
-	// the test of that class. It opens no guard that names the class, and shuts those that exclude it.
+	// undecidedPrefix before the name of a class in the classes of a client says that a node could not
+	// compile the test of that class. It opens no guard that names the class, and shuts those that exclude
+	// it.
 	undecidedPrefix = "?"
 	// valueMark stands between the name of a template and a value.
 	valueMark = ":"
@@ -298,7 +299,7 @@ func checkClassName(name string, templates map[string]bool) string {
 	case slices.Contains(ReadyMade(), name):
 		return name + " is a ready-made class: give yours another name"
 	case strings.HasPrefix(name, notPrefix):
-		return fmt.Sprintf("%s: %s at the beginning excludes a class in a guard: give another name", name, notPrefix)
+		return fmt.Sprintf("%s: %s before a name excludes a class in a guard: give another name", name, notPrefix)
 	}
 	return checkName(name)
 }
@@ -325,9 +326,9 @@ func (v *validator) className(path, name, more string) {
 		return
 	}
 	if template, ok := TemplateOf(name); ok {
-		i := slices.IndexFunc(v.config.Classes, func(c Class) bool { return c.Name == template && c.Template != "" })
+		made := func(c Class) bool { return c.Name == template && c.Template != "" }
 		_, good := ClassOfValue(template, name[len(template)+len(valueMark):])
-		if i >= 0 && good {
+		if good && slices.ContainsFunc(v.config.Classes, made) {
 			return
 		}
 	}

@@ -175,8 +175,8 @@ func (d *decoder) report(at position, path, format string, args ...any) {
 	})
 }
 
-// validate adds what Validate and the checks find, with its place in the file. What follows from a problem that is known
-// already is left out: a range that cannot be read is not missing, too.
+// validate adds what Validate and the checks find, with its place in the file. What follows from a problem
+// that is known already is left out: a range that cannot be read is not missing, too.
 func (d *decoder) validate(checks []Check) {
 	read := d.problems
 	found := d.config.Validate()

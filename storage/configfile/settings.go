@@ -122,7 +122,9 @@ func byClass(n ast.Node) ([]ast.Node, bool) {
 
 // optionByClass reads the values of one option for several classes. The first whose classes fit counts; the
 // last may be without classes, for everybody else.
-func (d *decoder) optionByClass(path string, def config.OptionDef, alternatives []ast.Node, s *config.Settings) {
+func (d *decoder) optionByClass(path string, def config.OptionDef, alternatives []ast.Node,
+	s *config.Settings,
+) {
 	for i, n := range alternatives {
 		here := path + "[" + strconv.Itoa(i) + "]"
 		d.at[here] = startOf(n)
