@@ -51,12 +51,13 @@ func (c *classes) compile(conf *config.Compiled) {
 }
 
 // Of implements dhcp4.Classes.
-func (s *classSet) Of(q *dhcp4.Query, in *dhcp4.Ingress, known bool) ([]string, []error) {
+func (s *classSet) Of(q *dhcp4.Query, in *dhcp4.Ingress, relayInfo []byte, known bool,
+) ([]string, []error) {
 	return s.set.Of(&classify.Packet{
 		Type: typeWord(q.Type), HType: q.HType, HLen: q.HLen, Hops: q.Hops, XID: q.XID, Secs: q.Secs,
 		Flags: q.Flags, CIAddr: q.CIAddr, GIAddr: q.GIAddr, Source: in.Src.Addr(), Target: in.Dst,
 		CHAddr: q.CHAddr[:min(int(q.HLen), len(q.CHAddr))], Interface: in.Interface, Relayed: q.Relayed(),
-		Options: &q.Options,
+		RelayInfo: relayInfo, Options: &q.Options,
 	}, known)
 }
 

@@ -29,7 +29,16 @@ type Packet struct {
 	CHAddr                         []byte     // as many octets as HLen says
 	Interface                      string
 	Relayed                        bool
-	Options                        Options
+	RelayInfo                      []byte  // option 82; empty if there is none
+	Options                        Options // all others
+}
+
+// get returns the value of an option and whether it is there.
+func (p *Packet) get(code uint8) ([]byte, bool) {
+	if code == optRelayInfo {
+		return p.RelayInfo, len(p.RelayInfo) > 0
+	}
+	return p.Options.Get(code)
 }
 
 // Options are the options of a message, their pieces joined (RFC 3396).
@@ -161,6 +170,7 @@ type evaluation struct {
 	known  bool
 	done   []verdict // by index of the class; nil until the first is evaluated
 	errors []error
+	absent bool // the present expression looks at an option that the message does not have
 }
 
 // verdict is what came of one expression.
@@ -187,13 +197,24 @@ func (e *evaluation) in(i int, value string) bool {
 	return v.in && (value == "" || v.value == value)
 }
 
-// judge evaluates the expression of c.
+// noOverload is what the library says when a function gets a value of a type that it does not take.
+const noOverload = "no such overload"
+
+// judge evaluates the expression of c. One that fails at an option which is not there is no failure: most
+// messages do not have the options that classes are made of.
 func (e *evaluation) judge(c *class) (in bool, value string, err error) {
 	if c.program == nil {
 		return false, "", nil
 	}
+	outer := e.absent // One expression may ask for the class of another.
+	e.absent = false
 	result, _, err := c.program.Eval(e)
-	if err != nil {
+	absent := e.absent
+	e.absent = outer
+	switch {
+	case err != nil && absent && strings.Contains(err.Error(), noOverload):
+		return false, "", nil
+	case err != nil:
 		return false, "", err
 	}
 	switch r := result.(type) {

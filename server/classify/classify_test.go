@@ -24,10 +24,11 @@ func packet() *Packet {
 		CIAddr: netip.Addr{}, GIAddr: netip.MustParseAddr("10.67.0.1"),
 		Source: netip.MustParseAddr("10.67.0.1"), Target: netip.MustParseAddr("10.67.0.2"),
 		CHAddr: []byte{0x02, 0x67, 0, 0, 0, 0xaf}, Interface: "eth0", Relayed: true,
+		RelayInfo: []byte{1, 4, 'g', 'e', '-', '0', 2, 2, 0xca, 0xfe, 0, 1, 7, 6, 1, 's', 12, 2, 'r', 'i'},
 		Options: options{
 			12: []byte("Host-7.example.org\x00"), 43: {0, 1, 2, 'o', 'k', 255, 9, 0}, 50: {10, 67, 0, 99},
 			55: {1, 3, 6}, 57: {0x05, 0xdc}, 60: []byte("docsis3.0:abc"), 61: {1, 2, 0x67, 0, 0, 0, 0xaf},
-			77: []byte("iPXE"), 82: {1, 4, 'g', 'e', '-', '0', 2, 2, 0xca, 0xfe, 0, 1, 7, 6, 1, 's', 12, 2, 'r', 'i'},
+			77: []byte("iPXE"),
 			93: {0, 7, 0, 9}, 116: {1}, 125: {0, 0, 0, 9, 2, 1, 0, 0, 0, 0x11, 0x8b, 5, 1, 1, 'x', 2, 0}, 14: {0xff, 'a'},
 			51: {0xff, 0xff, 0xff, 0xff}, 119: {1, 'a', 3, 'o', 'r', 'g', 0}, 80: {}, 242: {}, 33: {10, 0, 0, 1, 10, 0, 0, 2},
 		},
@@ -75,7 +76,7 @@ func TestWords(t *testing.T) {
 		`pkt.option("time-offset") != 7`,
 		// Raw octets and presence.
 		`pkt.raw("dhcp-requested-address") == b"\012\103\000\143" && pkt.raw(50).size() == 4`,
-		`pkt.raw("time-offset") == b"" && pkt.raw(200).size() == 0`,
+		`pkt.raw(82).size() == 20 && pkt.has(82) && pkt.raw("time-offset") == b"" && pkt.raw(200).size() == 0`,
 		`pkt.has("host-name") && pkt.has(12) && pkt.has("acme") && !pkt.has("time-offset")`,
 		// What is inside of options.
 		`pkt.sub("vendor-encapsulated-options", 1) == b"ok" && pkt.sub(43, 9) == b"" && pkt.sub(43, 0) == b""`,
@@ -120,7 +121,11 @@ func TestWords(t *testing.T) {
 // A test that cannot be evaluated is false, and says so.
 func TestOf_ErrorsAreFalse(t *testing.T) {
 	for test, why := range map[string]string{
-		`pkt.option("time-offset") > 7`:                         "no such overload",
+		`pkt.option("time-offset") > 7`:                         "", // absent, which is no failure
+		`pkt.option(17).startsWith("/")`:                        "",
+		`pkt.option(17).matches("/")`:                           "",
+		`7 in pkt.option("time-servers")`:                       "",
+		`pkt.option("host-name") > 7`:                           "no such overload",
 		`pkt.option(60)`:                                        "string: true or false is wanted",
 		`number(pkt.chaddr) == 7`:                               "number of 6 octets",
 		`number(pkt.raw(50)) / number(b"") == 1`:                "division by zero",

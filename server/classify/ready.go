@@ -45,7 +45,7 @@ func readyMade(name string, p *Packet, known bool) bool {
 	case config.HTTPClient:
 		return p.vendor("HTTPClient") || p.boots("", 15, 16, 17, 18, 19)
 	case config.IPXE:
-		_, etherboot := p.Options.Get(optEtherboot)
+		_, etherboot := p.get(optEtherboot)
 		return etherboot || slices.Contains(p.userClasses(), "iPXE")
 	case config.RandomMAC:
 		return p.HType == htypeEthernet && len(p.CHAddr) == 6 && p.CHAddr[0]&0x03 == 0x02
@@ -55,13 +55,13 @@ func readyMade(name string, p *Packet, known bool) bool {
 
 // vendor says whether the vendor class begins with prefix.
 func (p *Packet) vendor(prefix string) bool {
-	b, _ := p.Options.Get(optVendorClass)
+	b, _ := p.get(optVendorClass)
 	return bytes.HasPrefix(b, []byte(prefix))
 }
 
 // boots says whether the vendor class begins with prefix and option 93 lists any of the architectures.
 func (p *Packet) boots(prefix string, architectures ...uint16) bool {
-	b, _ := p.Options.Get(optClientSystem)
+	b, _ := p.get(optClientSystem)
 	for ; len(b) >= 2; b = b[2:] {
 		if slices.Contains(architectures, binary.BigEndian.Uint16(b)) {
 			return p.vendor(prefix)
@@ -73,7 +73,7 @@ func (p *Packet) boots(prefix string, architectures ...uint16) bool {
 // userClasses returns what option 77 holds: the classes of RFC 3004 §4, or one class that is the whole value,
 // as many clients send it.
 func (p *Packet) userClasses() []string {
-	b, _ := p.Options.Get(optUserClass)
+	b, _ := p.get(optUserClass)
 	if len(b) == 0 {
 		return nil
 	}

@@ -99,7 +99,7 @@ func FuzzOf(f *testing.F) {
 			o[src[0]] = append(o[src[0]], src[2:2+int(src[1])]...)
 			src = src[2+int(src[1]):]
 		}
-		p.Options = o
+		p.RelayInfo, p.Options = o[82], o
 		names, errs := s.Of(p, secs%2 == 0)
 		for _, err := range errs {
 			if strings.Contains(err.Error(), "internal error") { // The library catches panics.

@@ -17,7 +17,7 @@ import (
 // option returns the value of an option as the registry types it; null if it is absent. A value that is not
 // of its type is octets.
 func (p *Packet) option(def config.OptionDef) ref.Val {
-	data, ok := p.Options.Get(def.Code)
+	data, ok := p.get(def.Code)
 	if !ok {
 		return types.NullValue
 	}
@@ -75,7 +75,7 @@ func scalarOf(k config.Kind, text string) ref.Val {
 // 3046 §2.0).
 func (p *Packet) sub(option, code uint8) ([]byte, bool) {
 	const vendorOptions = 43
-	data, _ := p.Options.Get(option)
+	data, _ := p.get(option)
 	for len(data) > 0 {
 		if option == vendorOptions && data[0] == 0 {
 			data = data[1:]
@@ -94,7 +94,7 @@ func (p *Packet) sub(option, code uint8) ([]byte, bool) {
 
 // vendorInfo returns the first sub-option of that code that option 125 holds for an enterprise (RFC 3925 §4).
 func (p *Packet) vendorInfo(enterprise uint32, code uint8) []byte {
-	data, _ := p.Options.Get(optVendorInfo)
+	data, _ := p.get(optVendorInfo)
 	for len(data) >= 5 && len(data) >= 5+int(data[4]) {
 		block := data[5 : 5+int(data[4])]
 		for binary.BigEndian.Uint32(data) == enterprise && len(block) >= 2 && len(block) >= 2+int(block[1]) {

@@ -52,13 +52,14 @@ func literal(e ast.Expr) ref.Val {
 // packetWords are the functions of pkt.
 func packetWords(d *config.Definitions) []cel.EnvOption {
 	// ofOption declares a function of an option, by name or code.
-	ofOption := func(name string, result *cel.Type, f func(*Packet, config.OptionDef) ref.Val) cel.EnvOption {
+	ofOption := func(name string, result *cel.Type, f func(packetValue, config.OptionDef) ref.Val,
+	) cel.EnvOption {
 		bind := cel.BinaryBinding(func(p, option ref.Val) ref.Val {
 			def, err := optionOf(d, option)
 			if err != nil {
 				return types.WrapErr(err)
 			}
-			return f(p.(packetValue).packet, def)
+			return f(p.(packetValue), def)
 		})
 		return cel.Function(name,
 			cel.MemberOverload("pkt_"+name+"_string", []*cel.Type{packetType, cel.StringType}, result, bind),
@@ -87,13 +88,17 @@ func packetWords(d *config.Definitions) []cel.EnvOption {
 	byName := []*cel.Type{packetType, cel.StringType, cel.IntType}
 	byCode := []*cel.Type{packetType, cel.IntType, cel.IntType}
 	return []cel.EnvOption{
-		ofOption("option", cel.DynType, (*Packet).option),
-		ofOption("raw", cel.BytesType, func(p *Packet, def config.OptionDef) ref.Val {
-			b, _ := p.Options.Get(def.Code)
+		ofOption("option", cel.DynType, func(v packetValue, def config.OptionDef) ref.Val {
+			value := v.packet.option(def)
+			v.absent = v.absent || value == types.NullValue
+			return value
+		}),
+		ofOption("raw", cel.BytesType, func(v packetValue, def config.OptionDef) ref.Val {
+			b, _ := v.packet.get(def.Code)
 			return types.Bytes(b)
 		}),
-		ofOption("has", cel.BoolType, func(p *Packet, def config.OptionDef) ref.Val {
-			_, ok := p.Options.Get(def.Code)
+		ofOption("has", cel.BoolType, func(v packetValue, def config.OptionDef) ref.Val {
+			_, ok := v.packet.get(def.Code)
 			return types.Bool(ok)
 		}),
 		cel.Function("sub",

@@ -36,9 +36,9 @@ type Self struct {
 // Classes finds the classes of clients, lent to Decide.
 type Classes interface {
 	// Of returns those of the configuration's Named classes that the sender of q is in, in their order, and
-	// the errors of the tests that failed; these count as false. known says whether the client has a
-	// reservation on its link.
-	Of(q *Query, in *Ingress, known bool) ([]string, []error)
+	// the errors of the tests that failed; these count as false. relayInfo stands for option 82 of q; known
+	// says whether the client has a reservation on its link.
+	Of(q *Query, in *Ingress, relayInfo []byte, known bool) ([]string, []error)
 }
 
 // Offers is what this node has on offer, lent to Decide.
@@ -221,10 +221,23 @@ func (c *chooser) classify() (denied bool) {
 	c.d.Classes = []string{class}
 	if c.self.Classes != nil {
 		var names []string
-		names, c.d.ClassErrors = c.self.Classes.Of(c.q, c.in, known)
+		names, c.d.ClassErrors = c.self.Classes.Of(c.q, c.in, c.relayInfo(), known)
 		c.d.Classes = append(c.d.Classes, names...)
 	}
 	return c.d.Config.Denies(c.d.Classes)
+}
+
+// relayInfo returns option 82 of the message. A renewal does not pass the relay: then it is what came with the
+// last message of the client that did, if the client has that lease still (V4-155).
+func (c *chooser) relayInfo() []byte {
+	if rai, ok := c.q.Options.Get(optRelayInfo); ok || c.q.Relayed() || c.q.CIAddr.IsUnspecified() {
+		return rai
+	}
+	l, ok := c.view.Lease(c.q.CIAddr)
+	if !ok || l.Client != c.d.Key || l.FreeFrom() <= c.view.Clock() {
+		return nil
+	}
+	return []byte(l.RelayInfo)
 }
 
 // admit classifies the client. It is false if the message ends here.

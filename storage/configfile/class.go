@@ -39,11 +39,16 @@ func (d *decoder) expression(to *string) func(string, ast.Node) {
 // insideOf returns where the text of a scalar begins, and false if it does not stand in the file as it is, on
 // one line: then no column within it means anything.
 func insideOf(n ast.Node, text string) (position, bool) {
-	if l, ok := n.(*ast.LiteralNode); ok && l.Value != nil {
-		n = l.Value
+	if strings.Contains(text, "\n") {
+		return position{}, false
+	}
+	if l, ok := n.(*ast.LiteralNode); ok && l.Value != nil && l.Start != nil {
+		origin := strings.Trim(l.Value.Token.Origin, "\n")
+		indent := strings.Index(origin, text)
+		return position{positionOf(l.Start).line + 1, indent + 1}, indent >= 0
 	}
 	s, ok := n.(*ast.StringNode)
-	if !ok || strings.Contains(text, "\n") {
+	if !ok {
 		return position{}, false
 	}
 	at := positionOf(s.GetToken())
