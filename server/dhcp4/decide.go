@@ -227,8 +227,8 @@ func (c *chooser) classify() (denied bool) {
 	return c.d.Config.Denies(c.d.Classes)
 }
 
-// relayInfo returns option 82 of the message. A renewal does not pass the relay: then it is what came with the
-// last message of the client that did, if the client has that lease still (V4-155).
+// relayInfo returns option 82 of the message. A renewal does not pass the relay: then it is what came with
+// the last message of the client that did, if the client has that lease still (V4-155).
 func (c *chooser) relayInfo() []byte {
 	if rai, ok := c.q.Options.Get(optRelayInfo); ok || c.q.Relayed() || c.q.CIAddr.IsUnspecified() {
 		return rai
