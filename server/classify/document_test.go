@@ -26,6 +26,9 @@ func TestDocument_ExamplesCompile(t *testing.T) {
 			t.Errorf("%v\n%s", p, text)
 		}
 	}
+	if _, problems := configfile.Decode("reference.yaml", []byte(configfile.Reference()), Check); len(problems) > 0 {
+		t.Errorf("reference.yaml: %v", problems)
+	}
 	for _, word := range append(config.ReadyMade(),
 		"pkt.option(", "pkt.raw(", "pkt.has(", "pkt.sub(", "pkt.vendor(", "pkt.hardware`", "pkt.chaddr`",
 		"pkt.htype`", "pkt.hlen`", "pkt.hops`", "pkt.secs`", "pkt.flags`", "pkt.xid`", "pkt.ciaddr`",
