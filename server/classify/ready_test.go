@@ -31,7 +31,7 @@ func TestReadyMade(t *testing.T) {
 		want    []string
 	}{
 		{"nothing special", nil, nil, nil},
-		{"BP-021 without option 53", nil, func(p *Packet) { p.Type = "BOOTP" }, []string{"bootp"}},
+		{"without option 53", nil, func(p *Packet) { p.Type = "BOOTP" }, []string{"bootp"}},
 		{"PXE without an architecture", options{60: pxe}, nil, []string{"pxe"}},
 		{"W-023 BIOS", options{60: pxe, 93: arch(0)}, nil, []string{"pxe", "pxe-bios"}},
 		{"W-023 IA32", options{60: pxe, 93: arch(6)}, nil, []string{"pxe", "pxe-uefi-ia32"}},
@@ -45,9 +45,9 @@ func TestReadyMade(t *testing.T) {
 		{"W-022 HTTP boot", options{60: http}, nil, []string{"http-client"}},
 		{"W-022 W-023 HTTP boot by architecture", options{93: arch(15)}, nil, []string{"http-client"}},
 		{"W-022 W-023 HTTP boot, 64 bits", options{60: http, 93: arch(16)}, nil, []string{"http-client"}},
-		{"W-026 iPXE, bare", options{77: []byte("iPXE")}, nil, []string{"ipxe"}},
-		{"W-026 iPXE, as RFC 3004", options{77: []byte("\x03foo\x04iPXE")}, nil, []string{"ipxe"}},
-		{"W-026 iPXE by its own option", options{175: {1, 1, 1}}, nil, []string{"ipxe"}},
+		{"iPXE, bare", options{77: []byte("iPXE")}, nil, []string{"ipxe"}},
+		{"iPXE, as RFC 3004", options{77: []byte("\x03foo\x04iPXE")}, nil, []string{"ipxe"}},
+		{"iPXE by its own option", options{175: {1, 1, 1}}, nil, []string{"ipxe"}},
 		{"another user class", options{77: []byte("iPXEx")}, nil, nil},
 		{"W-010 made up", nil, func(p *Packet) { p.CHAddr = []byte{0xda, 1, 2, 3, 4, 5} }, []string{"random-mac"}},
 		{"W-010 a group address", nil, func(p *Packet) { p.CHAddr = []byte{0x03, 1, 2, 3, 4, 5} }, nil},
