@@ -383,3 +383,15 @@ func TestRequest_V4_155_ClassesByTheRelayOfLastTime(t *testing.T) {
 		t.Errorf("V4-155 another client: classes %v", a.d.Classes)
 	}
 }
+
+// Where not even the link is known, who is denied is told no more than elsewhere.
+func TestRequest_V4_144_V4_088_DeniedOnAnUnknownLink(t *testing.T) {
+	q, in := query(Request, 7, with(optRequestedAddress, "10.99.0.9")).from("10.99.0.1", ""), relayed("10.99.0.1")
+	for _, told := range []bool{false, true} {
+		w := classyWorld(t, func(c *config.Config) { deny(c); c.NAKUnknownLinks, c.NakDenied = true, told })
+		a := w.exchange(q, in)
+		if told && a.verdict() != nak || !told && a.why != Filtered {
+			t.Errorf("V4-088 told %v: %v", told, a)
+		}
+	}
+}
