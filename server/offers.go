@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"port67/server/dhcp4"
-	"port67/storage/config"
 	"port67/storage/lease"
 )
 
@@ -31,8 +30,7 @@ type offerClient struct {
 }
 
 type offer struct {
-	addr   netip.Addr
-	config *config.Compiled
+	dhcp4.Held
 	until  time.Time
 	serial uint64
 }
@@ -50,11 +48,12 @@ func newOffers(limit int) *offers {
 		max: limit}
 }
 
-// hold keeps a for the client until holdFor after now. It is false if a is on offer to another client, unless
-// firm says that this one counts for more.
-func (t *offers) hold(c offerClient, a netip.Addr, under *config.Compiled, firm bool, now time.Time) bool {
+// hold keeps h.Addr for the client until holdFor after now. It is false if that is on offer to another
+// client, unless firm says that this one counts for more.
+func (t *offers) hold(c offerClient, h dhcp4.Held, firm bool, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	a := h.Addr
 	if other, ok := t.byAddr[a]; ok && other != c && !firm && t.byClient[other].until.After(now) {
 		return false
 	}
@@ -66,7 +65,7 @@ func (t *offers) hold(c offerClient, a netip.Addr, under *config.Compiled, firm 
 		t.shift()
 	}
 	t.serial++
-	t.byClient[c] = offer{addr: a, config: under, until: now.Add(holdFor), serial: t.serial}
+	t.byClient[c] = offer{Held: h, until: now.Add(holdFor), serial: t.serial}
 	t.byAddr[a] = c
 	t.held = t.held.With(a)
 	t.queue = append(t.queue, turn{c, t.serial})
@@ -103,8 +102,8 @@ func (t *offers) forget(c offerClient) {
 		return
 	}
 	delete(t.byClient, c)
-	delete(t.byAddr, o.addr)
-	t.held = t.held.Without(o.addr)
+	delete(t.byAddr, o.Addr)
+	t.held = t.held.Without(o.Addr)
 }
 
 // at lends the table as it is at now.
@@ -135,7 +134,7 @@ func (v offersAt) Of(k lease.Key, link string) (dhcp4.Held, bool) {
 	if !ok || !o.until.After(v.now) {
 		return dhcp4.Held{}, false
 	}
-	return dhcp4.Held{Addr: o.addr, Config: o.config}, true
+	return o.Held, true
 }
 
 // To implements dhcp4.Offers.

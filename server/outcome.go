@@ -27,6 +27,7 @@ const (
 
 	HandledElsewhere
 	OtherServer
+	Filtered
 	Duplicate
 	BOOTPUnserved
 
@@ -121,6 +122,11 @@ var outcomes = [...]entry{
 	OtherServer: {
 		"other_server", "The client named a server identifier that is not ours.",
 		"If there should be no other DHCP server, find it.",
+	},
+	Filtered: {
+		"filtered",
+		"The client is in a class that is denied or ignored by the configuration.",
+		"Nothing, unless it should be served: then look at the classes in deny and those with ignore: on.",
 	},
 	Duplicate: {
 		"duplicate", "The same message of the same client is being answered at this moment.",
@@ -329,6 +335,8 @@ func outcomeOf(w dhcp4.Why) Outcome {
 		return Exhausted
 	case dhcp4.OtherServer:
 		return OtherServer
+	case dhcp4.Filtered:
+		return Filtered
 	case dhcp4.NothingAsked:
 		return NothingAsked
 	case dhcp4.NotHolder:

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"port67/server/classify"
 	"port67/server/dhcp4"
 	"port67/storage"
 	"port67/storage/configfile"
@@ -92,7 +93,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T, file string, yaml []byte) *scene {
-	c, problems := configfile.Decode(file, yaml)
+	c, problems := configfile.Decode(file, yaml, classify.Check)
 	if len(problems) > 0 {
 		t.Fatalf("%s: %v", file, problems)
 	}
@@ -257,5 +258,7 @@ func (s *scene) Ignored(int) {}
 func (s *scene) Irregular(i dhcp4.Irregularity) { s.say("counted  %v", i) }
 
 func (s *scene) Omitted(int) {}
+
+func (s *scene) ClassErrors(n int) { s.say("classes  %d tests failed", n) }
 
 func (s *scene) Ended(_ dhcp4.MessageType, o Outcome, _ time.Duration) { s.ended = o }

@@ -101,6 +101,12 @@ func field(t *testing.T, b []byte, in *dhcp4.Ingress, name, value string) []byte
 		return opt(61, octets())
 	case "rai":
 		return opt(82, octets())
+	case "mac":
+		copy(b[28:34], octets())
+	case "vendor", "user":
+		return opt(map[string]byte{"vendor": 60, "user": 77}[name], []byte(value))
+	case "arch":
+		return opt(93, octets())
 	default:
 		t.Fatalf("%s: no field of a message", name)
 	}

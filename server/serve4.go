@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"port67/server/dhcp4"
 	"port67/server/wire4"
 	"port67/storage"
+	"port67/storage/config"
 )
 
 const (
@@ -89,13 +91,14 @@ func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhc
 	for range offerTries {
 		now := s.clock.Now()
 		self.Offers = s.offers.at(now)
-		s.reader.Read(func(v storage.View) { d = dhcp4.Decide(v, query, in, &self) })
+		d = s.look4(query, in, &self)
 		client := offerClient{d.Key, d.Path.Link}
 		switch {
 		case d.Why == dhcp4.OtherServer && d.Drop:
 			s.offers.drop(client)
 		case d.Why == dhcp4.Answer && d.Hold:
-			if !s.offers.hold(client, d.Local.Lease.Addr, d.Config, d.Firm, now) {
+			held := dhcp4.Held{Addr: d.Local.Lease.Addr, Config: d.Config, Classes: d.Classes}
+			if !s.offers.hold(client, held, d.Firm, now) {
 				d = dhcp4.Decision{Why: dhcp4.Exhausted}
 				continue // Another exchange of this node was faster: look for another address.
 			}
@@ -103,6 +106,33 @@ func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhc
 		break
 	}
 	return d
+}
+
+// look4 decides on the state as it is now. The expressions of a configuration that is new to this node are
+// compiled first.
+func (s *Server) look4(query *dhcp4.Query, in *dhcp4.Ingress, self *dhcp4.Self) dhcp4.Decision {
+	var seen struct {
+		decision dhcp4.Decision
+		missing  *config.Compiled
+	}
+	look := func(v storage.View) {
+		seen.missing = nil
+		classes, ok := s.classes.of(v.Config())
+		if !ok {
+			seen.missing = v.Config()
+			return
+		}
+		self.Classes = classes
+		seen.decision = dhcp4.Decide(v, query, in, self)
+	}
+	for s.reader.Read(look); seen.missing != nil; s.reader.Read(look) {
+		s.classes.compile(seen.missing)
+	}
+	if errs := seen.decision.ClassErrors; len(errs) > 0 {
+		s.observer.ClassErrors(len(errs))
+		s.log.Debug("class tests failed", "client", seen.decision.Key.String(), "errors", errors.Join(errs...))
+	}
+	return seen.decision
 }
 
 // commit4 asks the cluster where the decision wants it. It returns the outcome that a reply from the result

@@ -75,6 +75,8 @@ type Observer interface {
 	// Irregular counts a message that is treated as if nothing were wrong with it (V4-114, V4-153), however it
 	// ends.
 	Irregular(dhcp4.Irregularity)
+	// ClassErrors counts tests of classes that failed and were taken as false.
+	ClassErrors(tests int)
 	// Omitted counts options of a reply that found no room in it (V4-037, V4-055).
 	Omitted(options int)
 }
@@ -138,6 +140,7 @@ type Server struct {
 
 	inflight   *inflight
 	offers     *offers
+	classes    classes
 	neighbours *neighbours
 	warnings   warnings
 }
@@ -156,6 +159,7 @@ func New(o Options) *Server {
 		sender: o.Sender, observer: o.Observer, clock: o.Clock, log: o.Logger,
 		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
+		classes:    classes{log: o.Logger},
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 	}
 }

@@ -95,10 +95,10 @@ func address(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 67, byte(i >
 func TestOffers_V4_106_HeldForOneClientForAWhile(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	o := newOffers(10)
-	if !o.hold(client(1), address(1), nil, false, now) {
+	if !o.hold(client(1), dhcp4.Held{Addr: address(1)}, false, now) {
 		t.Fatal("a free address cannot be held")
 	}
-	if o.hold(client(2), address(1), nil, false, now.Add(holdFor-1)) {
+	if o.hold(client(2), dhcp4.Held{Addr: address(1)}, false, now.Add(holdFor-1)) {
 		t.Error("one address is on offer to two clients")
 	}
 	if h, ok := o.at(now.Add(holdFor-1)).Of(client(1).key, client(1).link); !ok || h.Addr != address(1) {
@@ -114,7 +114,7 @@ func TestOffers_V4_106_HeldForOneClientForAWhile(t *testing.T) {
 	if _, ok := o.at(later).To(address(1)); ok {
 		t.Error("the address is held without end")
 	}
-	if !o.hold(client(2), address(1), nil, false, later) {
+	if !o.hold(client(2), dhcp4.Held{Addr: address(1)}, false, later) {
 		t.Error("the address cannot be held after the first hold ended")
 	}
 	o.drop(client(2))
@@ -126,12 +126,12 @@ func TestOffers_V4_106_HeldForOneClientForAWhile(t *testing.T) {
 func TestOffers_AnotherAddressReplacesTheFirst(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	o := newOffers(10)
-	o.hold(client(1), address(1), nil, false, now)
-	o.hold(client(1), address(2), nil, false, now)
+	o.hold(client(1), dhcp4.Held{Addr: address(1)}, false, now)
+	o.hold(client(1), dhcp4.Held{Addr: address(2)}, false, now)
 	if _, ok := o.at(now).To(address(1)); ok {
 		t.Error("a client holds two addresses of a link")
 	}
-	if !o.hold(client(2), address(1), nil, false, now) {
+	if !o.hold(client(2), dhcp4.Held{Addr: address(1)}, false, now) {
 		t.Error("what the client left is not free")
 	}
 }
@@ -140,10 +140,10 @@ func TestOffers_BoundedUnderAFlood(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	o := newOffers(100)
 	for i := range 10_000 {
-		if !o.hold(client(i), address(i), nil, false, now) {
+		if !o.hold(client(i), dhcp4.Held{Addr: address(i)}, false, now) {
 			t.Fatalf("client %d gets no offer", i)
 		}
-		o.hold(client(9_999_999), address(60_000), nil, false, now) // renewed all the time, so that it stays
+		o.hold(client(9_999_999), dhcp4.Held{Addr: address(60_000)}, false, now) // renewed all the time, so that it stays
 	}
 	for i := range 10_000 {
 		_, ok := o.byAddr[address(i)]
@@ -166,8 +166,8 @@ func TestOffers_BoundedUnderAFlood(t *testing.T) {
 func TestOffers_V4_101_WhatIsTheClientsCountsForMore(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	o := newOffers(10)
-	o.hold(client(1), address(1), nil, false, now)
-	if !o.hold(client(2), address(1), nil, true, now) {
+	o.hold(client(1), dhcp4.Held{Addr: address(1)}, false, now)
+	if !o.hold(client(2), dhcp4.Held{Addr: address(1)}, true, now) {
 		t.Fatal("a client waits for the hold of another on its own address")
 	}
 	if k, _ := o.at(now).To(address(1)); k != client(2).key {
@@ -182,7 +182,7 @@ func TestOffers_Held_EndsWithTheHold(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	o := newOffers(10)
 	for i := range 3 {
-		o.hold(client(i), address(i), nil, false, now.Add(time.Duration(i)*time.Second))
+		o.hold(client(i), dhcp4.Held{Addr: address(i)}, false, now.Add(time.Duration(i)*time.Second))
 	}
 	lent := o.at(now.Add(holdFor))
 	if held := lent.Held(); held.Has(address(0)) || !held.Has(address(1)) || !held.Has(address(2)) {

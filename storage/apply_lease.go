@@ -16,6 +16,8 @@ const (
 	chaddrLenMax    = 16
 	hostnameLenMax  = 255
 	relayInfoLenMax = 4096
+	classesMax      = 4096 // names of a client's classes, of so many octets on the average
+	classOctetsMax  = 32
 )
 
 // checkClient refuses what no client can be.
@@ -25,8 +27,19 @@ func checkClient(c *Client) (Result, bool) {
 		return refuse(Internal, "client: no key, or one that no option can hold"), false
 	case len(c.CHAddr) > chaddrLenMax, len(c.Hostname) > hostnameLenMax, len(c.RelayInfo) > relayInfoLenMax:
 		return refuse(Internal, "client: hardware address, host name or relay information too long"), false
+	case !classesFit(c.Classes):
+		return refuse(Internal, "client: more classes than a configuration has"), false
 	}
 	return Result{}, true
+}
+
+// classesFit says whether a configuration could have so many classes with names of that length.
+func classesFit(names []string) bool {
+	octets := 0
+	for _, n := range names {
+		octets += len(n)
+	}
+	return len(names) <= classesMax && octets <= classesMax*classOctetsMax
 }
 
 // offer holds an address for a client: its own, its reserved one, the one the answering node wished for,
@@ -41,6 +54,9 @@ func (s *State) offer(c Offer) Result {
 	}
 	b := bid{claim: s.claim(&c.Client, link)}
 	b.held = b.claim.held()
+	if b.denied() {
+		return s.filtered(&b)
+	}
 	if b.addr, ok = b.choose([]netip.Addr{c.Wish, c.Asked}, nil, nil); !ok {
 		return s.judged(&b, Exhausted, "no address of the link is free for the client")
 	}

@@ -47,6 +47,9 @@ func (s *State) bind(c Bind) Result {
 		claim: s.claim(&c.Client, link), mode: c.Mode, asked: c.AskedLease, addr: c.Addr, there: c.Link != "",
 	}
 	b.held = b.claim.held()
+	if b.denied() {
+		return s.filtered(&b)
+	}
 	if !b.addr.IsValid() {
 		b.mode = Selecting
 		if b.addr, ok = b.choose(nil, nil, nil); !ok {
@@ -104,6 +107,19 @@ func (s *State) offLink(b *bid) Result {
 		}
 	}
 	return s.judged(b, NotOnLink, "not an address of link "+b.link.Name)
+}
+
+// filtered answers a client that is not to be served. While the address may still be its own it is not told
+// so (P13).
+func (s *State) filtered(b *bid) Result {
+	sub, ok := b.subnet(b.addr)
+	if ok {
+		b.title, _, _ = b.entitled(sub, b.addr)
+	}
+	if l, has := s.leases.Get(b.addr); has && b.holds(sub, &l) && l.FreeFrom() > s.clock {
+		return s.judged(b, HolderWaits, "the client is in a class that is not served")
+	}
+	return s.judged(b, Filtered, "the client is in a class that is not served")
 }
 
 // judged returns the Result of a bid with what the answering node needs to know beside the verdict.

@@ -42,6 +42,16 @@ func earlyReuse(c *config.Config) { c.Subnets[0].EarlyReuse = true }
 // onlyKnown opens the pool to clients with a reservation alone.
 func onlyKnown(c *config.Config) { c.Subnets[0].Pools[0].Classes = []string{config.Known} }
 
+// admits opens the whole subnet to some clients alone.
+func admits(classes ...string) func(*config.Config) {
+	return func(c *config.Config) { c.Subnets[0].Classes = classes }
+}
+
+// deny has the clients of a class not served.
+func deny(class string) func(*config.Config) {
+	return func(c *config.Config) { c.Deny = []string{class} }
+}
+
 func otherPool(c *config.Config) { c.Subnets[0].Pools[0].Range = span("10.67.0.30", "10.67.0.39") }
 
 func otherSubnet(c *config.Config) {
@@ -129,6 +139,26 @@ func TestBind_ByModeAndWhatWasBefore(t *testing.T) {
 		{"V4-162 rebinding, off the link", []func(*world){then(otherSubnet)}, bindIn(Rebinding, 1, "10.68.0.12"), NotOnLink, false},
 		{"V4-163 rebinding, unknown binding", nil, bindIn(Rebinding, 1, a), UnknownClient, false},
 		{"renewing what it released", []func(*world){bound(1, a), released(1, a)}, bindIn(Renewing, 1, a), Granted, true},
+		{"V4-113 selecting, a subnet for others", []func(*world){then(admits(config.Known))}, selecting(1, a), NotInPool, false},
+		{"V4-156 P13 renewing, the subnet is for others now, nothing left",
+			[]func(*world){bound(1, a), passed(7150), then(admits(config.Known))}, bindIn(Renewing, 1, a), HolderWaits, true},
+		{"V4-079 P13 renewing, the subnet is for others now, something left",
+			[]func(*world){bound(1, a), passed(3600), then(admits(config.Known))}, bindIn(Renewing, 1, a), Granted, true},
+		{"V4-146 init-reboot, the subnet is for others now, after R",
+			[]func(*world){bound(1, a), past, then(admits(config.Known))}, bindIn(InitReboot, 1, a), NotInPool, true},
+		{"selecting its reserved address in a subnet for others",
+			[]func(*world){then(printer("10.67.0.100"), admits("not-known"))}, selecting(1, "10.67.0.100"), NotInPool, false},
+		{"P5 selecting another's reserved address in a subnet for others",
+			[]func(*world){then(printer("10.67.0.100"), admits("known"))}, selecting(2, "10.67.0.100"), Reserved, false},
+		{"a reservation in a subnet for others moves nobody", []func(*world){then(otherSubnet), bound(1, a),
+			then(printer("10.67.0.100"), admits("not-known"))}, bindIn(Renewing, 1, a), Granted, true},
+		{"V4-088 selecting, denied", []func(*world){then(deny(config.Unknown))}, selecting(1, a), Filtered, false},
+		{"V4-088 no address named, denied", []func(*world){then(deny(config.Unknown))},
+			Bind{Client: client(1), Link: link, Mode: Selecting}, Filtered, false},
+		{"V4-088 P13 rebinding, denied, before R", []func(*world){bound(1, a), passed(7300), then(deny(config.Unknown))},
+			bindIn(Rebinding, 1, a), HolderWaits, true},
+		{"V4-088 rebinding, denied, after R", []func(*world){bound(1, a), past, then(deny(config.Unknown))},
+			bindIn(Rebinding, 1, a), Filtered, true},
 		{"no such link", nil, Bind{Client: client(1), Link: "elsewhere", Addr: addr(a), Mode: Selecting}, NoSuchLink, false},
 		{"D9 no key", nil, Bind{Link: link, Addr: addr(a), Mode: Selecting}, Internal, false},
 		{"D9 no mode", nil, Bind{Client: client(1), Link: link, Addr: addr(a)}, Internal, false},
@@ -335,4 +365,26 @@ func TestBind_BuiltInClassesAreJudgedHere(t *testing.T) {
 	stale.Client.Classes = []string{config.Known}
 	w.want(NotInPool, stale)
 	w.must(selecting(1, "10.67.0.12"))
+}
+
+// TestExtend_V4_088_Denied: what was answered elsewhere meanwhile raises no booking (P3: nor lowers it).
+func TestExtend_V4_088_Denied(t *testing.T) {
+	w := newWorld(t, office())
+	bound(1, "10.67.0.12")(w)
+	before := w.lease("10.67.0.12")
+	then(deny(config.Unknown))(w)
+	w.want(Filtered, Extend{Addr: addr("10.67.0.12"), Key: client(1).Key})
+	if l := w.lease("10.67.0.12"); l.Booked != before.Booked {
+		t.Errorf("booked until %d, was %d", l.Booked, before.Booked)
+	}
+	w.must(Release{addr("10.67.0.12"), client(1).Key})
+}
+
+// TestBind_D9_MoreClassesThanThereAre: a hostile node fills neither memory nor log.
+func TestBind_D9_MoreClassesThanThereAre(t *testing.T) {
+	w := newWorld(t, office())
+	b := selecting(1, "10.67.0.12")
+	b.Client.Classes = make([]string, classesMax+1)
+	w.want(Internal, b)
+	w.want(Internal, Extend{Addr: addr("10.67.0.12"), Key: client(1).Key, Classes: b.Client.Classes})
 }

@@ -86,8 +86,8 @@ func (s *State) held(pool *config.CompiledPool) uint64 {
 // extend raises the booking of a renewal that was answered within it. Whoever answered has told the client
 // no more than was booked; so a refusal harms nobody.
 func (s *State) extend(c Extend) Result {
-	if len(c.RelayInfo) > relayInfoLenMax {
-		return refuse(Internal, "extend: relay information too long")
+	if len(c.RelayInfo) > relayInfoLenMax || !classesFit(c.Classes) {
+		return refuse(Internal, "extend: relay information too long, or too many classes")
 	}
 	l, ok := s.leases.Get(c.Addr)
 	if !ok || s.config == nil {
@@ -103,6 +103,8 @@ func (s *State) extend(c Extend) Result {
 	}
 	t, good, other := q.entitled(sub, c.Addr)
 	switch {
+	case q.denied():
+		return refuse(Filtered, "the client is in a class that is not served")
 	case other:
 		return refuse(Reserved, "reserved to another client")
 	case !good:

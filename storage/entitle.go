@@ -66,12 +66,18 @@ func (c *claim) promised(except netip.Addr) (netip.Addr, bool) {
 	}
 	for _, sub := range c.link.Subnets {
 		r, ok := c.reservation(sub)
-		if ok && r.Address.IsValid() && r.Address != except && !c.s.isOwn(r.Address) && c.free(sub, r.Address) {
+		if !ok || !sub.Open(c.classes) || !r.Address.IsValid() || r.Address == except {
+			continue
+		}
+		if !c.s.isOwn(r.Address) && c.free(sub, r.Address) {
 			return r.Address, true
 		}
 	}
 	return netip.Addr{}, false
 }
+
+// denied says whether the client is not to be served at all, by the configuration in force (V4-088).
+func (c *claim) denied() bool { return c.s.config.Denies(c.classes) }
 
 // subnet returns the subnet of the link in which a lies.
 func (c *claim) subnet(a netip.Addr) (*config.CompiledSubnet, bool) {
@@ -83,8 +89,8 @@ func (c *claim) subnet(a netip.Addr) (*config.CompiledSubnet, bool) {
 	return nil, false
 }
 
-// title is why a client may have an address: it is reserved for it, or in a pool that is open to it, and no
-// member's own.
+// title is why a client may have an address: its subnet is open to the client, it is reserved for it, or in a
+// pool that is open to it, and no member's own.
 type title struct {
 	sub         *config.CompiledSubnet
 	pool        *config.CompiledPool        // nil if reserved
@@ -101,10 +107,10 @@ func (c *claim) entitled(sub *config.CompiledSubnet, a netip.Addr) (t title, ok,
 	}
 	if r, promised := sub.ReservationAt(a); promised {
 		own := has && r == mine
-		return t, own && !c.s.isOwn(a), !own
+		return t, own && sub.Open(c.classes) && !c.s.isOwn(a), !own
 	}
 	pool, ok := sub.PoolOf(a)
-	if !ok || !pool.Open(c.classes) || c.s.isOwn(a) {
+	if !ok || !sub.Open(c.classes) || !pool.Open(c.classes) || c.s.isOwn(a) {
 		return t, false, false
 	}
 	t.pool = pool

@@ -56,4 +56,5 @@ const (
 	Internal       Refusal = 24 // a command that cannot be: counted, alarmed, and without effect
 	Unfounded      Refusal = 25 // the first command of a log must be Found
 	TooSoon        Refusal = 26 // the node was replaced a short while ago
+	Filtered       Refusal = 27 // the client is in a class that is not served
 )

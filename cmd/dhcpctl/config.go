@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	adminv1 "port67/proto/admin/v1"
+	"port67/server/classify"
 	"port67/storage/configfile"
 )
 
@@ -87,7 +88,7 @@ what the change would do to leases, config diff says.`,
 			if err != nil {
 				return err
 			}
-			_, problems := configfile.Decode(sourceName(args[0]), []byte(source))
+			_, problems := configfile.Decode(sourceName(args[0]), []byte(source), classify.Check)
 			items := []any{}
 			for _, p := range problems {
 				items = append(items, []field{

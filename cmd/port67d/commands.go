@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"port67/cluster"
+	"port67/server/classify"
 	"port67/storage/config"
 	"port67/storage/configfile"
 )
@@ -58,7 +59,7 @@ func readConfig(file string) (source string, conf *config.Config, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("configuration: %w", err)
 	}
-	conf, problems := configfile.Decode(file, b)
+	conf, problems := configfile.Decode(file, b, classify.Check)
 	if len(problems) > 0 {
 		lines := make([]string, len(problems))
 		for i, p := range problems {

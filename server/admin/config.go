@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "port67/proto/admin/v1"
+	"port67/server/classify"
 	"port67/storage"
 	"port67/storage/config"
 	"port67/storage/configfile"
@@ -137,7 +138,7 @@ func decodeSource(name, source string) (newConfig, error) {
 	if name == "" {
 		name = "config"
 	}
-	c, problems := configfile.Decode(name, []byte(source))
+	c, problems := configfile.Decode(name, []byte(source), classify.Check)
 	if len(problems) > 0 {
 		return newConfig{}, errProblems(problems)
 	}

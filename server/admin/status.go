@@ -132,7 +132,7 @@ func refusalCode(r storage.Refusal) codes.Code {
 	case storage.InUse, storage.Reserved, storage.NotYours, storage.OutOfService, storage.NotHolder,
 		storage.HolderWaits, storage.Moved, storage.WrongRevision, storage.StillBooked, storage.WrongLevel,
 		storage.TooSoon,
-		storage.Unfounded:
+		storage.Unfounded, storage.Filtered:
 		return codes.FailedPrecondition
 	}
 	return codes.Internal

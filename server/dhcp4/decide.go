@@ -29,6 +29,16 @@ type Self struct {
 	Waited bool
 	Offers Offers
 	Ears   Ears
+	// Classes are those of the view's configuration. They may be nil if it has no Named ones.
+	Classes Classes
+}
+
+// Classes finds the classes of clients, lent to Decide.
+type Classes interface {
+	// Of returns those of the configuration's Named classes that the sender of q is in, in their order, and
+	// the errors of the tests that failed; these count as false. relayInfo stands for option 82 of q; known
+	// says whether the client has a reservation on its link.
+	Of(q *Query, in *Ingress, relayInfo []byte, known bool) ([]string, []error)
 }
 
 // Offers is what this node has on offer, lent to Decide.
@@ -41,10 +51,11 @@ type Offers interface {
 	Held() *lease.Space
 }
 
-// Held is an address on offer and the configuration that it was offered under (HA-014).
+// Held is an address on offer, and the configuration and classes that it was offered under (HA-014).
 type Held struct {
-	Addr   netip.Addr
-	Config *config.Compiled
+	Addr    netip.Addr
+	Config  *config.Compiled
+	Classes []string
 }
 
 // Ears is what this node has noticed about its neighbours, lent to Decide.
@@ -98,13 +109,16 @@ type Decision struct {
 	// Config is what the reply is made from.
 	Config *config.Compiled
 	Key    lease.Key
+	// Classes are the client's: known or unknown, and those of Config.Named.
+	Classes []string
+	// ClassErrors says which tests of classes failed.
+	ClassErrors []error
 
 	// revision is that of the configuration by which the link was found.
 	revision uint64
 	query    *Query
 	ingress  *Ingress
 	keys     []lease.Key
-	classes  []string
 	place    place
 	mode     storage.Mode
 	addr     netip.Addr // what the client names; zero if nothing
@@ -154,7 +168,10 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		c.inform()
 	}
 	if c.d.Why != Answer {
-		return Decision{Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path, Irregular: c.d.Irregular}
+		return Decision{
+			Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path, Irregular: c.d.Irregular,
+			ClassErrors: c.d.ClassErrors,
+		}
 	}
 	return c.d
 }
@@ -179,12 +196,7 @@ func (c *chooser) locate(has netip.Addr) bool {
 		c.d.Why = why
 		return false
 	}
-	class := config.Unknown
-	if _, known := reservation(p.link.Subnets, c.d.keys); known {
-		class = config.Known
-	}
-	c.d.place, c.d.classes = p, []string{class}
-	c.d.Path = c.path(p.link.Name)
+	c.d.place, c.d.Path = p, c.path(p.link.Name)
 	return true
 }
 
@@ -196,9 +208,49 @@ func (c *chooser) path(link string) Path {
 	return Path{Link: link, GIAddr: netip.IPv4Unspecified()}
 }
 
-// client returns what commands carry of the client. It is located before.
+// classify finds the classes of the client, which is located, and says whether it is not to be served because
+// of them (V4-088). On a link that has no subnet nobody is known.
+func (c *chooser) classify() (denied bool) {
+	class, known := config.Unknown, false
+	if link := c.d.place.link; link != nil {
+		_, known = reservation(link.Subnets, c.d.keys)
+	}
+	if known {
+		class = config.Known
+	}
+	c.d.Classes = []string{class}
+	if c.self.Classes != nil {
+		var names []string
+		names, c.d.ClassErrors = c.self.Classes.Of(c.q, c.in, c.relayInfo(), known)
+		c.d.Classes = append(c.d.Classes, names...)
+	}
+	return c.d.Config.Denies(c.d.Classes)
+}
+
+// relayInfo returns option 82 of the message. A renewal does not pass the relay: then it is what came with
+// the last message of the client that did, if the client has that lease still (V4-155).
+func (c *chooser) relayInfo() []byte {
+	if rai, ok := c.q.Options.Get(optRelayInfo); ok || c.q.Relayed() || c.q.CIAddr.IsUnspecified() {
+		return rai
+	}
+	l, ok := c.view.Lease(c.q.CIAddr)
+	if !ok || l.Client != c.d.Key || l.FreeFrom() <= c.view.Clock() {
+		return nil
+	}
+	return []byte(l.RelayInfo)
+}
+
+// admit classifies the client. It is false if the message ends here.
+func (c *chooser) admit() bool {
+	if c.classify() {
+		c.d.Why = Filtered
+	}
+	return c.d.Why == Answer
+}
+
+// client returns what commands carry of the client. It is located and classified before.
 func (c *chooser) client() storage.Client {
-	return c.q.client(c.d.Key, c.d.classes)
+	return c.q.client(c.d.Key, c.d.Classes)
 }
 
 // identify finds the server identifier of the reply. It is false if the message ends here.

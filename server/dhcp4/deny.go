@@ -8,7 +8,8 @@ import "port67/storage"
 func (d *Decision) denies(r storage.Result) Why {
 	switch r.Refusal {
 	case storage.InUse, storage.Reserved, storage.NotInPool, storage.OutOfService,
-		storage.NotYours, storage.Moved, storage.TooMany, storage.NotOnLink, storage.UnknownClient:
+		storage.NotYours, storage.Moved, storage.TooMany, storage.NotOnLink, storage.UnknownClient,
+		storage.Filtered:
 	case storage.Exhausted:
 		return Exhausted
 	case storage.NoSuchLink:
@@ -75,6 +76,8 @@ func denial(r storage.Refusal) string {
 		return "address not on this link"
 	case storage.UnknownClient:
 		return "no lease is known for this client"
+	case storage.Filtered:
+		return "this client is not served here"
 	}
 	return "address not available"
 }

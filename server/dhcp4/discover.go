@@ -16,7 +16,7 @@ func (c *chooser) discover() {
 	if _, ok := c.q.Options.Get(optServerID); ok {
 		c.d.Irregular = ServerInDiscover
 	}
-	if !c.locate(netip.Addr{}) || !c.identify() {
+	if !c.locate(netip.Addr{}) || !c.admit() || !c.identify() {
 		return
 	}
 	if !c.self.InTouch {

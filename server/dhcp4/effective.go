@@ -25,7 +25,7 @@ func (d *Decision) settings() *config.Effective {
 	}
 	pool, _ := s.PoolOf(d.addr)
 	res, _ := reservation(d.place.link.Subnets, d.keys)
-	return effective(d.Config, s, pool, res, d.classes)
+	return effective(d.Config, s, pool, res, d.Classes)
 }
 
 // settingsFor returns the settings for the client at a; if a is invalid, those of the first pool of the link
@@ -37,7 +37,7 @@ func (c *chooser) settingsFor(a netip.Addr) *config.Effective {
 		pool, _ = s.PoolOf(a)
 	}
 	res, _ := reservation(c.d.place.link.Subnets, c.d.keys)
-	return effective(c.d.Config, s, pool, res, c.d.classes)
+	return effective(c.d.Config, s, pool, res, c.d.Classes)
 }
 
 // firstOpen returns the first pool of the link that is open to the client, and its subnet; if there is none,
@@ -45,7 +45,7 @@ func (c *chooser) settingsFor(a netip.Addr) *config.Effective {
 func (c *chooser) firstOpen() (*config.CompiledSubnet, *config.CompiledPool) {
 	for _, s := range c.d.place.link.Subnets {
 		for _, p := range s.Pools {
-			if p.Open(c.d.classes) {
+			if s.Open(c.d.Classes) && p.Open(c.d.Classes) {
 				return s, p
 			}
 		}

@@ -16,7 +16,7 @@ func (c *chooser) inform() {
 			return
 		}
 	}
-	if !c.locate(has) || !c.identify() {
+	if !c.locate(has) || !c.admit() || !c.identify() {
 		return
 	}
 	if has.IsValid() && !c.d.place.has(has) {

@@ -93,7 +93,7 @@ func (d *Decision) grant(a netip.Addr, told lease.Seconds) (grant, bool) {
 		g.reservation, _ = reservation(s.Link.Subnets, d.keys)
 	}
 	pool, _ := s.PoolOf(a)
-	g.Effective = effective(d.Config, s, pool, g.reservation, d.classes)
+	g.Effective = effective(d.Config, s, pool, g.reservation, d.Classes)
 	if d.Reply == OfferMsg {
 		g.told = g.offered(d.query.asked(), d.Local.Told)
 	}

@@ -30,6 +30,11 @@ func (c *chooser) request() {
 		c.d.Why, c.d.Drop = OtherServer, true // V4-122
 		return
 	}
+	denied := c.classify()
+	if denied && (!c.d.Config.Config.NakDenied || mode != storage.InitReboot && mode != storage.Rebinding) {
+		c.d.Why = Filtered
+		return
+	}
 	if !a.IsValid() && c.q.asksFor(optV6OnlyPreferred) && c.ipv6Only(c.settingsFor(a)) {
 		c.d.Why = NothingAsked // V4-105: it was offered nothing, and takes that.
 		return
@@ -47,18 +52,31 @@ func (c *chooser) request() {
 	if mode == storage.Selecting {
 		held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link)
 		if ok && held.Addr == a && held.Config != nil {
-			c.d.Config = held.Config // V4-067, HA-014
+			c.offeredUnder(held) // V4-067, HA-014
 		}
 		c.d.Drop = true
 		return
 	}
-	c.renewal()
+	if !denied { // Else the log alone can deny.
+		c.renewal()
+	}
+}
+
+// offeredUnder has the reply made as the OFFER was, if the configuration is another one by now.
+func (c *chooser) offeredUnder(held Held) {
+	if held.Config != c.d.Config {
+		c.d.Config, c.d.Classes = held.Config, held.Classes
+	}
 }
 
 // linkless asks the log to deny what a client names on a link that has no subnet (V4-144). Nothing is granted
 // there, whatever the log knows.
 func (c *chooser) linkless() {
 	c.d.Why, c.d.Path = Answer, c.path(storage.NoLink)
+	if c.classify() && !c.d.Config.Config.NakDenied {
+		c.d.Why = Filtered
+		return
+	}
 	if !c.identify() || c.waits() {
 		return
 	}
@@ -120,7 +138,7 @@ func (c *chooser) renewal() {
 		!c.d.place.has(c.d.addr) {
 		return
 	}
-	told, extend, ok, remaining := c.view.Renewal(c.d.addr, c.d.Key, c.d.classes, c.q.asked(), c.self.Upper)
+	told, extend, ok, remaining := c.view.Renewal(c.d.addr, c.d.Key, c.d.Classes, c.q.asked(), c.self.Upper)
 	c.d.Local.Lease.Addr = c.d.addr
 	if !ok {
 		c.d.Local.Told, c.d.Fallback = remaining, remaining >= promiseMin
@@ -129,7 +147,7 @@ func (c *chooser) renewal() {
 	c.d.Local.Told, c.d.Command = told, nil
 	if extend {
 		c.d.Later = &storage.Extend{
-			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.classes,
+			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.Classes,
 			RelayInfo: c.q.relayInfo(),
 		}
 	}

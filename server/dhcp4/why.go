@@ -26,6 +26,7 @@ const (
 	HolderWaits         // refused, and the client is the last holder before the address may be reused
 	UnknownClient       // refused, and this link is not ours to deny on
 	DeniedOffLink       // refused, but no denial of ours would reach the client
+	Filtered            // the client is in a class that is not served
 	RefusedUnheard      // refused for a reason that is no business of the client's
 	NoSubnetAnyMore     // committed, but the configuration no longer knows the address
 )

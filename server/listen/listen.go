@@ -220,6 +220,7 @@ func (nobody) Ended(dhcp4.MessageType, server.Outcome, time.Duration) {}
 func (nobody) EndedRARP(server.Outcome, time.Duration)                {}
 func (nobody) Ignored(int)                                            {}
 func (nobody) Irregular(dhcp4.Irregularity)                           {}
+func (nobody) ClassErrors(int)                                        {}
 func (nobody) Omitted(int)                                            {}
 func (nobody) Dropped(string)                                         {}
 func (nobody) Overflowed(uint32)                                      {}

@@ -208,6 +208,8 @@ func (c *tally) EndedRARP(o server.Outcome, _ time.Duration) { c.told <- "rarp "
 
 func (c *tally) Ignored(int) {}
 
+func (c *tally) ClassErrors(int) {}
+
 func (c *tally) Omitted(int) {}
 
 func (c *tally) Irregular(dhcp4.Irregularity) {}

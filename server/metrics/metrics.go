@@ -48,6 +48,7 @@ type Metrics struct {
 	ignored     prometheus.Counter
 	irregular   *prometheus.CounterVec
 	omitted     prometheus.Counter
+	classErrors prometheus.Counter
 
 	commitSeconds prometheus.Histogram
 	batchCommands prometheus.Histogram
@@ -95,9 +96,13 @@ func New(o Options) *Metrics {
 		Namespace: namespace, Name: "options_omitted_total",
 		Help: "Options of replies that did not fit into what the client takes.",
 	})
+	m.classErrors = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: namespace, Name: "class_errors_total",
+		Help: "Tests of classes that failed for a message and were taken as false; the debug log has the reasons.",
+	})
 	m.newRaft()
 	m.registry.MustRegister(m.packets, m.seconds, m.unallocated, m.dropped, m.overflows, m.ignored, m.irregular,
-		m.omitted,
+		m.omitted, m.classErrors,
 		m.commitSeconds, m.batchCommands, m.fsyncSeconds, m.leaderChanges,
 		newCollector(o.Reader, o.Stats), buildInfo(o.Version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -195,6 +200,9 @@ func (m *Metrics) Ignored(options int) { m.ignored.Add(float64(options)) }
 
 // Irregular counts a message that was treated as if nothing were wrong with it (server.Observer).
 func (m *Metrics) Irregular(i dhcp4.Irregularity) { m.irregular.WithLabelValues(i.String()).Inc() }
+
+// ClassErrors counts tests of classes that failed (server.Observer).
+func (m *Metrics) ClassErrors(tests int) { m.classErrors.Add(float64(tests)) }
 
 // Omitted counts options that found no room in a reply (server.Observer).
 func (m *Metrics) Omitted(options int) { m.omitted.Add(float64(options)) }

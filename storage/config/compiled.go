@@ -22,6 +22,12 @@ type Compiled struct {
 	Renewals RenewalMode
 	Decline  Decline
 	Probe    Probe
+	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or
+	// are ignored, and those that a guard names. Ready-made ones come first, then in the order of the file.
+	Named []string
+
+	denied       []string // the classes whose clients are not answered
+	withSettings []*Class // in the order of the file
 
 	bySubnet      []*CompiledSubnet // by prefix; prefixes do not overlap
 	byLink        map[string]*Link
@@ -34,6 +40,8 @@ type Compiled struct {
 type Link struct {
 	Name    string
 	Subnets []*CompiledSubnet
+
+	guard guard // of the shared network
 }
 
 // CompiledSubnet is a subnet with its effective settings.
@@ -46,6 +54,7 @@ type CompiledSubnet struct {
 	Pools      []*CompiledPool // in the order of the file, exclusions and reserved addresses cut out
 	Reserved   []*CompiledReservation
 
+	guard   guard
 	byRange []poolRange // by ascending address
 	byKey   map[lease.Key]*CompiledReservation
 	byAddr  map[netip.Addr]*CompiledReservation
@@ -64,8 +73,8 @@ type CompiledPool struct {
 	// Ranges is the pool without exclusions and reserved addresses, ascending.
 	Ranges []lease.Range
 
-	size          uint64
-	only, without []string
+	size  uint64
+	guard guard
 }
 
 // CompiledReservation is a reservation with the Keys of its identifiers, hardware address first.
@@ -98,6 +107,7 @@ func compile(c *Config) *Compiled {
 		byLink:        make(map[string]*Link),
 		byServiceAddr: make(map[netip.Addr]*CompiledSubnet),
 	}
+	out.compileClasses()
 	networkOf := make(map[netip.Prefix]*SharedNetwork)
 	for i := range c.SharedNetworks {
 		for _, p := range c.SharedNetworks[i].Subnets {
@@ -107,14 +117,16 @@ func compile(c *Config) *Compiled {
 	outerOf := make(map[*SharedNetwork]*Effective)
 	for i := range c.Subnets {
 		sub := &c.Subnets[i]
-		name, outer := sub.Prefix.String(), out.Global
+		name, outer, admits := sub.Prefix.String(), out.Global, guard{}
 		if n := networkOf[sub.Prefix]; n != nil {
 			if outerOf[n] == nil {
 				outerOf[n] = out.Global.under(&n.Settings)
 			}
-			name, outer = n.Name, outerOf[n]
+			name, outer, admits = n.Name, outerOf[n], compileGuard(n.Classes)
 		}
-		out.add(sub, out.link(name), outer)
+		link := out.link(name)
+		link.guard = admits
+		out.add(sub, link, outer)
 	}
 	slices.SortFunc(out.Links, func(a, b *Link) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(out.bySubnet, func(a, b *CompiledSubnet) int { return comparePrefixes(a.Prefix, b.Prefix) })
@@ -138,6 +150,7 @@ func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
 		Subnet:     sub,
 		Allocation: sub.Allocation.withDefault(),
 		Link:       link,
+		guard:      compileGuard(sub.Classes),
 		Effective:  outer.under(&sub.Settings),
 		byKey:      make(map[lease.Key]*CompiledReservation),
 		byAddr:     make(map[netip.Addr]*CompiledReservation),
@@ -183,13 +196,7 @@ func (c *Compiled) addRARP(r *CompiledReservation) {
 func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) {
 	compiled := &CompiledPool{
 		Pool: p, Subnet: s, Effective: s.Effective.under(&p.Settings), Ranges: p.Range.cut(holes),
-	}
-	for _, name := range p.Classes {
-		if excluded, ok := strings.CutPrefix(name, notPrefix); ok {
-			compiled.without = append(compiled.without, excluded)
-		} else {
-			compiled.only = append(compiled.only, name)
-		}
+		guard: compileGuard(p.Classes),
 	}
 	for _, r := range compiled.Ranges {
 		compiled.size += AddrRange(r).size()

@@ -27,8 +27,12 @@ type Config struct {
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
 	OptionSpaces      []OptionSpace      `json:"option_spaces,omitempty"`
 	Classes           []Class            `json:"classes,omitempty"`
-	SharedNetworks    []SharedNetwork    `json:"shared_networks,omitempty"`
-	Subnets           []Subnet           `json:"subnets,omitempty"`
+	// Deny are classes whose clients are not answered, as if each were set to be ignored (V4-088).
+	Deny []string `json:"deny,omitempty"`
+	// NakDenied has clients that are not answered told so when they reboot or rebind.
+	NakDenied      bool            `json:"nak_denied,omitempty"`
+	SharedNetworks []SharedNetwork `json:"shared_networks,omitempty"`
+	Subnets        []Subnet        `json:"subnets,omitempty"`
 }
 
 // Settings are what can be said at every level: global, shared network, subnet, pool, class, reservation. A
@@ -47,8 +51,11 @@ type Settings struct {
 	ServerName    string     `json:"server_name,omitempty"`
 	BootFile      string     `json:"boot_file,omitempty"`
 	Options       []Option   `json:"options,omitempty"`
-	AlwaysSend    []uint8    `json:"always_send,omitempty"`
-	NeverSend     []uint8    `json:"never_send,omitempty"`
+	// Guarded are options for some classes only, by ascending code; of those that a client may have the first
+	// counts, and before one of Options.
+	Guarded    []GuardedOption `json:"guarded_options,omitempty"`
+	AlwaysSend []uint8         `json:"always_send,omitempty"`
+	NeverSend  []uint8         `json:"never_send,omitempty"`
 	// AlwaysBroadcast sends OFFER and ACK by broadcast to clients that cannot hear a unicast (W-003).
 	AlwaysBroadcast *bool `json:"always_broadcast,omitempty"`
 	// AdoptUnknown lets the log bind the free address of a client that rebinds it unknown (V4-163).
@@ -111,6 +118,12 @@ type Option struct {
 	Space string `json:"space,omitempty"`
 }
 
+// GuardedOption is an option for clients of some classes; Classes are as in Pool.
+type GuardedOption struct {
+	Option
+	Classes []string `json:"classes"`
+}
+
 // OptionDefinition names an option that the registry does not know, or a sub-option. Its value is of a Type
 // in the words of the registry, or the sub-options of a Space.
 type OptionDefinition struct {
@@ -132,16 +145,11 @@ type OptionSpace struct {
 	Options    []OptionDefinition `json:"options,omitempty"`
 }
 
-// Class is the clients that answer a test. The expression is compiled in server/classify.
-type Class struct {
-	Name string `json:"name"`
-	Test string `json:"test"`
-	Settings
-}
-
 // SharedNetwork is several subnets on one link.
 type SharedNetwork struct {
 	Name string `json:"name"`
+	// Classes are the classes whose clients may be given an address of the network, as in Pool.
+	Classes []string `json:"classes,omitempty"`
 	Settings
 	Subnets []netip.Prefix `json:"subnets"`
 }
@@ -149,6 +157,9 @@ type SharedNetwork struct {
 // Subnet is a prefix on a link.
 type Subnet struct {
 	Prefix netip.Prefix `json:"prefix"`
+	// Classes are the classes whose clients may be given an address of the subnet, a reserved one included, as
+	// in Pool.
+	Classes []string `json:"classes,omitempty"`
 	Settings
 	// Relays are the only relay agents (giaddr) whose packets are taken for this subnet; none means all.
 	Relays         []netip.Addr  `json:"relays,omitempty"`

@@ -94,7 +94,12 @@ func (c *Compiled) stranded(l *lease.Lease) string {
 	if reserved {
 		class = Known
 	}
-	if !p.Open([]string{class}) {
+	switch {
+	case s.Link.guard.shuts(class):
+		return "its shared network " + s.Link.Name + " is not open to " + class + " clients"
+	case s.guard.shuts(class):
+		return "its subnet " + s.Prefix.String() + " is not open to " + class + " clients"
+	case p.guard.shuts(class):
 		return "its pool " + p.Range.String() + " is not open to " + class + " clients"
 	}
 	return ""

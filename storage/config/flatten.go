@@ -32,13 +32,19 @@ func flatten(c *Config) []item {
 	}
 	for i := range c.Classes {
 		path := "class " + c.Classes[i].Name
-		f.leaf("", path, true, c.Classes[i].Test)
+		f.leaf("", path, true, "")
+		f.leaf(path, "test", c.Classes[i].Test != "", c.Classes[i].Test)
+		f.leaf(path, "template", c.Classes[i].Template != "", c.Classes[i].Template)
+		f.leaf(path, "ignored", c.Classes[i].Ignore, "on")
 		f.settings(path, &c.Classes[i].Settings)
 	}
+	f.leaf("", "denied classes", len(c.Deny) > 0, strings.Join(c.Deny, ", "))
+	f.leaf("", "denied clients are told", c.NakDenied, "on")
 	for i := range c.SharedNetworks {
 		n := &c.SharedNetworks[i]
 		path := "shared network " + n.Name
 		f.leaf("", path, true, joined(n.Subnets, netip.Prefix.String))
+		f.leaf(path, "classes", len(n.Classes) > 0, strings.Join(n.Classes, ", "))
 		f.settings(path, &n.Settings)
 	}
 	for i := range c.Subnets {
@@ -77,6 +83,7 @@ func (f *flattener) space(s *OptionSpace) {
 func (f *flattener) subnet(s *Subnet) {
 	path := "subnet " + s.Prefix.String()
 	f.leaf("", path, true, "")
+	f.leaf(path, "classes", len(s.Classes) > 0, strings.Join(s.Classes, ", "))
 	f.leaf(path, "relays", len(s.Relays) > 0, joined(s.Relays, netip.Addr.String))
 	f.leaf(path, "service address", s.ServiceAddress.IsValid(), s.ServiceAddress.String())
 	f.leaf(path, "early reuse", s.EarlyReuse, "on")
@@ -163,6 +170,10 @@ func (f *flattener) settings(parent string, s *Settings) {
 	}
 	for _, o := range s.Options {
 		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, ValueWords(f.definitions, o))
+	}
+	for _, o := range s.Guarded {
+		name := "option " + f.definitions.Name(o.Code) + " for " + strings.Join(o.Classes, ", ")
+		f.leaf(parent, name, true, ValueWords(f.definitions, o.Option))
 	}
 	f.leaf(parent, "always send", len(s.AlwaysSend) > 0, joined(s.AlwaysSend, f.definitions.Name))
 	f.leaf(parent, "never send", len(s.NeverSend) > 0, joined(s.NeverSend, f.definitions.Name))

@@ -29,6 +29,10 @@ type Effective struct {
 	Options    []Option
 	AlwaysSend [256]bool
 	NeverSend  [256]bool
+
+	// guarded are the options for some classes only, the innermost level first; of those that a client may
+	// have the first one of a code stands before Options.
+	guarded []compiledOption
 }
 
 // Option returns the value of an option as it stands on the wire. The caller does not change it.
@@ -46,8 +50,9 @@ func (e *Effective) Option(code uint8) ([]byte, bool) {
 // argument may be nil; without sub the global settings hold.
 //
 // The result is shared: the caller does not change it. Without classes that have settings it costs no
-// allocation, unless both pool and reservation have settings of their own, or the reservation stands in
-// another subnet of the link: then the client has its own settings and those of the subnet it is served from.
+// allocation, unless both pool and reservation have settings of their own, the reservation stands in another
+// subnet of the link, or an option has a guard. Of a reservation in another subnet the client has its own
+// settings, and those of the subnet it is served from.
 func (c *Compiled) EffectiveFor(sub *CompiledSubnet, pool *CompiledPool, res *CompiledReservation,
 	classes []string,
 ) *Effective {
@@ -65,25 +70,36 @@ func (c *Compiled) EffectiveFor(sub *CompiledSubnet, pool *CompiledPool, res *Co
 			outer = outer.under(s)
 		}
 	case res == nil:
-		return outer
+		return outer.forClasses(classes)
 	case res.Subnet == sub && (pool == nil || pool.Effective == sub.Effective):
-		return res.Effective
+		return res.Effective.forClasses(classes)
 	}
 	if res != nil {
 		outer = outer.under(&res.Settings)
 	}
-	return outer
+	return outer.forClasses(classes)
+}
+
+// forClasses returns e with those of its guarded options that clients of these classes get.
+func (e *Effective) forClasses(classes []string) *Effective {
+	if len(e.guarded) == 0 {
+		return e
+	}
+	out := *e
+	out.guarded = nil
+	for _, o := range slices.Backward(e.guarded) {
+		if o.guard.open(classes) {
+			out.Options = overlay(out.Options, []Option{o.Option})
+		}
+	}
+	return &out
 }
 
 // settingsOf returns the settings of those classes that have any, in the order of the file.
 func (c *Compiled) settingsOf(classes []string) []*Settings {
-	if len(c.Config.Classes) == 0 || len(classes) == 0 {
-		return nil
-	}
 	var out []*Settings
-	for i := range c.Config.Classes {
-		class := &c.Config.Classes[i]
-		if slices.Contains(classes, class.Name) && !class.Settings.empty() {
+	for _, class := range c.withSettings {
+		if slices.Contains(classes, class.Name) {
 			out = append(out, &class.Settings)
 		}
 	}
@@ -96,7 +112,8 @@ func (s *Settings) empty() bool {
 		s.KeepExpiry == nil && s.Authoritative == nil && s.EchoClientID == nil && s.AlwaysBroadcast == nil &&
 		s.AdoptUnknown == nil && s.NAKOffLinkRenew == nil && s.IPv6Only == nil &&
 		!s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
-		len(s.Options) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0 && s.Layout == Layout{}
+		len(s.Options) == 0 && len(s.Guarded) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0 &&
+		s.Layout == Layout{}
 }
 
 // under returns what holds one level below e, where s is set. It returns e itself if s is empty.
@@ -129,6 +146,7 @@ func (e *Effective) under(s *Settings) *Effective {
 		inner.BootFile = s.BootFile
 	}
 	inner.Options = overlay(e.Options, s.Options)
+	inner.guarded = guardedUnder(e.guarded, s)
 	// The innermost word on an option counts: what is always sent here is no longer never sent.
 	for _, code := range s.AlwaysSend {
 		inner.AlwaysSend[code], inner.NeverSend[code] = true, false
@@ -137,6 +155,24 @@ func (e *Effective) under(s *Settings) *Effective {
 		inner.AlwaysSend[code], inner.NeverSend[code] = false, true
 	}
 	return &inner
+}
+
+// guardedUnder returns the guarded options that hold where s is set under outer: those of s, then those of
+// outer that s does not overrule for everybody.
+func guardedUnder(outer []compiledOption, s *Settings) []compiledOption {
+	if len(outer) == 0 && len(s.Guarded) == 0 {
+		return nil
+	}
+	var out []compiledOption
+	for _, o := range s.Guarded {
+		out = append(out, compiledOption{o.Option, compileGuard(o.Classes)})
+	}
+	for _, o := range outer {
+		if _, overruled := slices.BinarySearchFunc(s.Options, o.Code, byCode); !overruled {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // byCode compares an option with a code.
@@ -167,4 +203,17 @@ func overlay(outer, inner []Option) []Option {
 		}
 	}
 	return out
+}
+
+// LeaseTime returns the lease time for a client that asks for asked (option 51; 0 if it does not): what it
+// asks for within LeaseMin and LeaseMax, else LeaseDefault. A lease without end is given only where LeaseMax
+// has none; infinity is otherwise the longest wish there is (V4-070 … V4-074, RFC 2131 §4.3.1).
+func (e *Effective) LeaseTime(asked lease.Seconds) lease.Seconds {
+	if asked == 0 {
+		return e.LeaseDefault
+	}
+	if e.LeaseMax != 0 && asked > e.LeaseMax {
+		return e.LeaseMax
+	}
+	return max(asked, e.LeaseMin)
 }

@@ -8,16 +8,6 @@ import (
 	"port67/storage/lease"
 )
 
-// The classes that need no definition: Known is the clients that have a reservation on the link they are on,
-// Unknown is all others. Whoever decides about a client puts one of them into its classes.
-const (
-	Known   = "known"
-	Unknown = "unknown"
-)
-
-// notPrefix before the name of a class in Pool.Classes excludes its clients.
-const notPrefix = "not-"
-
 // Link returns the link of that name.
 func (c *Compiled) Link(name string) (*Link, bool) { l, ok := c.byLink[name]; return l, ok }
 
@@ -100,19 +90,3 @@ func (s *CompiledSubnet) PoolOf(a netip.Addr) (*CompiledPool, bool) {
 
 // Size returns the number of addresses in p that may be given dynamically.
 func (p *CompiledPool) Size() uint64 { return p.size }
-
-// Open says whether a client of these classes may use the pool: if it is in any of the classes that the pool
-// names, or the pool names none, and in none of those that the pool excludes.
-func (p *CompiledPool) Open(classes []string) bool {
-	for _, c := range p.without {
-		if slices.Contains(classes, c) {
-			return false
-		}
-	}
-	for _, c := range p.only {
-		if slices.Contains(classes, c) {
-			return true
-		}
-	}
-	return len(p.only) == 0
-}

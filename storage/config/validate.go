@@ -16,6 +16,8 @@ import (
 type Problem struct {
 	Path string
 	Text string // what was found, what is allowed; reads on after "PATH: "
+	// Offset is where in the value at Path the problem begins, in octets; 0 means the value as a whole.
+	Offset int
 }
 
 // String returns path and text as one line.
@@ -37,14 +39,15 @@ const (
 // alone: what a change would do to living leases is Diff's question.
 func (c *Config) Validate() []Problem {
 	v := &validator{config: c, definitions: c.Definitions(), global: defaultSettings()}
+	v.classNames = ReadyMade()
+	for i := range c.Classes {
+		v.classNames = append(v.classNames, c.Classes[i].Name)
+	}
 	v.global = v.settings("", &c.Settings, v.global)
 	v.globals()
 	v.optionDefinitions()
 	v.optionSpaces()
-	if len(c.Classes) > 0 {
-		v.problem("classes", "not available in this release: remove them; pools can be kept for the "+
-			"built-in classes known and unknown")
-	}
+	v.classes()
 	v.sharedNetworks()
 	v.subnets()
 	return v.problems
@@ -57,9 +60,10 @@ type validator struct {
 	global      *Effective
 	problems    []Problem
 
-	networkOf map[netip.Prefix]int // index of the shared network that names the prefix
-	outerOf   []*Effective         // of the shared networks
-	prefixes  []indexed[netip.Prefix]
+	networkOf  map[netip.Prefix]int // index of the shared network that names the prefix
+	outerOf    []*Effective         // of the shared networks
+	classNames []string             // that guards may name, values of templates aside
+	prefixes   []indexed[netip.Prefix]
 }
 
 // indexed is a value and its place in the list it came from.
@@ -86,7 +90,7 @@ func (v *validator) settings(path string, s *Settings, outer *Effective) *Effect
 	v.field(path+".server-name", s.ServerName, 63)
 	v.field(path+".boot-file-name", s.BootFile, 255)
 	v.layout(path, &s.Layout, inner.Layout)
-	v.options(path, s.Options, outer)
+	v.options(path, s, outer)
 	if _, ok := inner.Option(optionV6OnlyPreferred); s.IPv6Only != nil && *s.IPv6Only && !ok {
 		v.problem(path+".ipv6-only", "on, without the option v6-only-preferred here or above: set it, for it is "+
 			"what clients are told (RFC 8925 §3.1)")

@@ -49,10 +49,8 @@ func TestValidate_Problems(t *testing.T) {
 		{"quarantine", func(c *Config) { c.Decline.Quarantine = lease.Infinite }, []string{"decline.quarantine: infinite: at most"}},
 		{"what is not there yet", func(c *Config) {
 			c.Probe = Probe{ICMP: true, ARP: true, TimeoutMillis: 5}
-			c.Classes = []Class{{Name: "ipxe", Test: "true"}}
 		}, []string{
 			"probe.icmp: on: probing is not available", "probe.arp: on", "probe.timeout: 5ms",
-			"classes: not available",
 		}},
 		{"RP-007 RARP", func(c *Config) {
 			r := c.Subnets[0].Reservations

@@ -9,32 +9,53 @@ import (
 )
 
 // options checks the options of one level that stands under outer.
-func (v *validator) options(path string, options []Option, outer *Effective) {
+func (v *validator) options(path string, s *Settings, outer *Effective) {
 	total := 0
-	for i, o := range options {
-		name := v.definitions.Name(o.Code)
-		at := path + ".options." + name
-		if i > 0 && options[i-1].Code >= o.Code {
+	for i, o := range s.Options {
+		at := path + ".options." + v.definitions.Name(o.Code)
+		if i > 0 && s.Options[i-1].Code >= o.Code {
 			v.problem(at, "option %d stands twice or out of order: each once, by ascending code", o.Code)
 		}
-		if why := RefusedOption(o.Code); why != "" {
-			v.problem(at, "option %d %s", o.Code, why)
+		total += v.option(at, o, outer)
+	}
+	nth := 0 // of the values of one option
+	for i, o := range s.Guarded {
+		if i > 0 && s.Guarded[i-1].Code == o.Code {
+			nth++
+		} else {
+			nth = 0
 		}
-		def := v.definitions.ByCode(o.Code)
-		if len(o.Data) == 0 && !def.Type.Empty() {
-			v.problem(at, "no octets: the shortest value has one; leave the option out to not send it")
+		at := path + ".options." + v.definitions.Name(o.Code) + "[" + strconv.Itoa(nth) + "]"
+		if i > 0 && s.Guarded[i-1].Code > o.Code {
+			v.problem(at, "option %d is out of order: by ascending code", o.Code)
 		}
-		if len(o.Data) > optionOctetsMax {
-			v.problem(at, "%d octets: at most %d", len(o.Data), optionOctetsMax)
+		if len(o.Classes) == 0 {
+			v.problem(at, "no classes: list those that get the value, or write the value alone")
 		}
-		if o.Space != "" {
-			v.composed(at, o, def, outer)
-		}
-		total += len(o.Data)
+		v.guard(at+".classes", o.Classes)
+		total += v.option(at, o.Option, outer)
 	}
 	if total > levelOctetsMax {
 		v.problem(path+".options", "%d octets in all: at most %d at one level", total, levelOctetsMax)
 	}
+}
+
+// option checks one option of a level under outer and returns the octets of its value.
+func (v *validator) option(at string, o Option, outer *Effective) int {
+	if why := RefusedOption(o.Code); why != "" {
+		v.problem(at, "option %d %s", o.Code, why)
+	}
+	def := v.definitions.ByCode(o.Code)
+	if len(o.Data) == 0 && !def.Type.Empty() {
+		v.problem(at, "no octets: the shortest value has one; leave the option out to not send it")
+	}
+	if len(o.Data) > optionOctetsMax {
+		v.problem(at, "%d octets: at most %d", len(o.Data), optionOctetsMax)
+	}
+	if o.Space != "" {
+		v.composed(at, o, def, outer)
+	}
+	return len(o.Data)
 }
 
 // composed checks an option that says it is made of sub-options, alone and with those that it inherits.

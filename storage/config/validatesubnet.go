@@ -46,6 +46,7 @@ func (v *validator) sharedNetworks() {
 				v.networkOf[p] = i
 			}
 		}
+		v.guard(path+".classes", n.Classes)
 		v.outerOf = append(v.outerOf, v.settings(path, &n.Settings, v.global))
 	}
 }
@@ -139,6 +140,7 @@ func (v *validator) subnet(path string, s *Subnet, prefixOK bool, onLink map[lin
 	if i, ok := v.networkOf[s.Prefix]; ok {
 		outer, link = v.outerOf[i], "shared-networks["+strconv.Itoa(i)+"]"
 	}
+	v.guard(path+".classes", s.Classes)
 	inner := v.settings(path, &s.Settings, outer)
 	for i, a := range s.Relays {
 		at := path + ".relays[" + strconv.Itoa(i) + "]"
@@ -193,7 +195,8 @@ func (v *validator) neighbours(path string, s *Subnet, inner *Effective) {
 			v.problem(path+".relays["+strconv.Itoa(i)+"]", inPool, a, j)
 		}
 	}
-	set := slices.ContainsFunc(s.Options, func(o Option) bool { return o.Code == optionRouters })
+	set := slices.ContainsFunc(s.Options, func(o Option) bool { return o.Code == optionRouters }) ||
+		slices.ContainsFunc(s.Guarded, func(o GuardedOption) bool { return o.Code == optionRouters })
 	for _, a := range routersOf(inner) {
 		if j, ok := s.givenBy(a); ok && set {
 			v.problem(path+".options.routers", inPool, a, j)
@@ -231,6 +234,11 @@ const (
 // routersOf returns the routers that clients are told of.
 func routersOf(e *Effective) []netip.Addr {
 	data, _ := e.Option(optionRouters)
+	for _, o := range e.guarded {
+		if o.Code == optionRouters {
+			data = append(slices.Clip(data), o.Data...)
+		}
+	}
 	var out []netip.Addr
 	for ; len(data) >= 4; data = data[4:] {
 		out = append(out, netip.AddrFrom4([4]byte(data[:4])))
@@ -264,7 +272,7 @@ func (v *validator) pools(path string, s *Subnet, prefixOK bool, outer *Effectiv
 				v.poolInPrefix(at+".range", p.Range, s.Prefix)
 			}
 		}
-		v.poolClasses(at+".classes", p.Classes)
+		v.guard(at+".classes", p.Classes)
 		v.settings(at, &p.Settings, outer)
 	}
 	slices.SortStableFunc(sorted, func(a, b indexed[AddrRange]) int {
@@ -293,23 +301,6 @@ func (v *validator) poolInPrefix(path string, r AddrRange, p netip.Prefix) {
 		v.problem(path, "%s begins with the network address of %s: begin with %s", r, p, r.First.Next())
 	case unusable(p, r.Last):
 		v.problem(path, "%s ends with the broadcast address of %s: end with %s", r, p, r.Last.Prev())
-	}
-}
-
-func (v *validator) poolClasses(path string, classes []string) {
-	names := []string{Known, Unknown}
-	for i := range v.config.Classes {
-		names = append(names, v.config.Classes[i].Name)
-	}
-	for i, c := range classes {
-		at := path + "[" + strconv.Itoa(i) + "]"
-		name := strings.TrimPrefix(c, notPrefix)
-		if !slices.Contains(names, name) {
-			v.problem(at, "class %s unknown%s: one of %s, or not- before it", name, Suggest(name, names),
-				strings.Join(names, ", "))
-		} else if slices.Contains(classes[:i], c) {
-			v.problem(at, "%s stands twice: keep one", c)
-		}
 	}
 }
 

@@ -60,15 +60,17 @@ var reference string
 func Reference() string { return reference }
 
 // Decode reads a configuration. name is the file's name for the problems. It returns nil and what is wrong,
-// or a Config that Validate has nothing to say about.
-func Decode(name string, src []byte) (*config.Config, []Problem) {
-	d := &decoder{name: name, at: make(map[string]position), config: new(config.Config)}
+// or a Config that neither Validate nor any of checks has anything to say about.
+func Decode(name string, src []byte, checks ...Check) (*config.Config, []Problem) {
+	d := &decoder{
+		name: name, at: make(map[string]position), inside: make(map[string]position), config: new(config.Config),
+	}
 	root, ok := d.parse(src)
 	if !ok {
 		return nil, d.problems
 	}
 	d.root(root)
-	d.validate()
+	d.validate(checks)
 	if len(d.problems) > 0 {
 		slices.SortStableFunc(d.problems, func(a, b Problem) int {
 			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -85,6 +87,7 @@ type decoder struct {
 	definitions *option.Definitions
 	problems    []Problem
 	at          map[string]position // where every path stands in the file
+	inside      map[string]position // where the text of an expression begins
 }
 
 type position struct{ line, column int }
@@ -176,16 +179,24 @@ func (d *decoder) report(at position, path, format string, args ...any) {
 	})
 }
 
-// validate adds what Validate finds, with its place in the file. What follows from a problem that is known
-// already is left out: a range that cannot be read is not missing, too.
-func (d *decoder) validate() {
+// validate adds what Validate and the checks find, with its place in the file. What follows from a problem
+// that is known already is left out: a range that cannot be read is not missing, too.
+func (d *decoder) validate(checks []Check) {
 	read := d.problems
-	for _, p := range d.config.Validate() {
+	found := d.config.Validate()
+	for _, check := range checks {
+		found = append(found, check(d.config)...)
+	}
+	for _, p := range found {
 		follows := slices.ContainsFunc(read, func(r Problem) bool {
 			return r.Path != "" && (within(p.Path, r.Path) || within(r.Path, p.Path))
 		})
 		if !follows {
-			d.report(d.positionAt(p.Path), p.Path, "%s", p.Text)
+			at := d.positionAt(p.Path)
+			if text, ok := d.inside[p.Path]; ok {
+				at = position{text.line, text.column + p.Offset}
+			}
+			d.report(at, p.Path, "%s", p.Text)
 		}
 	}
 }

@@ -16,11 +16,7 @@ import (
 
 // What is said of keys that belong to parts which this release does not have. They are refused, because a key
 // that is taken and not followed is worse than an error.
-const (
-	notYet        = "not available in this release: remove it"
-	classesNotYet = "not available in this release: remove it; pools can be kept for the built-in classes " +
-		"known and unknown"
-)
+const notYet = "not available in this release: remove it"
 
 // root reads the whole file. Options can only be read once all definitions are known, so these come first.
 func (d *decoder) root(n ast.Node) {
@@ -45,7 +41,9 @@ func (d *decoder) root(n ast.Node) {
 	}
 	keys = append(keys, d.settings(&c.Settings)...)
 	keys = append(keys,
-		key{name: "classes", refused: classesNotYet},
+		key{name: "classes", take: d.classes},
+		key{name: "deny", take: values(d, &c.Deny, asIs)},
+		key{name: "nak-denied", take: value(d, &c.NakDenied, config.ParseBool)},
 		key{name: "shared-networks", take: d.sharedNetworks},
 		key{name: "subnets", take: d.subnets},
 		key{name: "limits", refused: notYet},
@@ -113,6 +111,7 @@ func (d *decoder) sharedNetworks(path string, n ast.Node) {
 		d.mapping(path, n, append([]key{
 			{name: "name", take: value(d, &s.Name, asIs)},
 			{name: "subnets", take: values(d, &s.Subnets, prefix)},
+			{name: "classes", take: values(d, &s.Classes, asIs)},
 		}, d.settings(&s.Settings)...))
 		d.config.SharedNetworks = append(d.config.SharedNetworks, s)
 	})
@@ -123,6 +122,7 @@ func (d *decoder) subnets(path string, n ast.Node) {
 		var s config.Subnet
 		d.mapping(path, n, append([]key{
 			{name: "prefix", take: value(d, &s.Prefix, prefix)},
+			{name: "classes", take: values(d, &s.Classes, asIs)},
 			{name: "relays", take: values(d, &s.Relays, address)},
 			{name: "service-address", take: value(d, &s.ServiceAddress, address)},
 			{name: "early-reuse", take: value(d, &s.EarlyReuse, config.ParseBool)},

@@ -36,10 +36,18 @@ func Encode(c *config.Config) ([]byte, error) {
 	}
 	w.definitionsOf("option-definitions", c.OptionDefinitions)
 	w.spaces(c.OptionSpaces)
+	w.list("classes", len(c.Classes), func(i int) { w.class(&c.Classes[i]) })
+	if len(c.Deny) > 0 {
+		w.pair("deny", flow(c.Deny, quote))
+	}
+	if c.NakDenied {
+		w.pair("nak-denied", "on")
+	}
 	w.list("shared-networks", len(c.SharedNetworks), func(i int) {
 		n := &c.SharedNetworks[i]
 		w.pair("name", quote(n.Name))
 		w.pair("subnets", flow(n.Subnets, netip.Prefix.String))
+		w.guard(n.Classes)
 		w.settings(&n.Settings)
 	})
 	w.list("subnets", len(c.Subnets), func(i int) { w.subnet(&c.Subnets[i]) })
@@ -87,6 +95,7 @@ func (w *writer) list(name string, n int, element func(i int)) {
 
 func (w *writer) subnet(s *config.Subnet) {
 	w.pair("prefix", s.Prefix.String())
+	w.guard(s.Classes)
 	if len(s.Relays) > 0 {
 		w.pair("relays", flow(s.Relays, netip.Addr.String))
 	}
@@ -103,15 +112,34 @@ func (w *writer) subnet(s *config.Subnet) {
 	w.list("pools", len(s.Pools), func(i int) {
 		p := &s.Pools[i]
 		w.pair("range", p.Range.String())
-		if len(p.Classes) > 0 {
-			w.pair("classes", flow(p.Classes, quote))
-		}
+		w.guard(p.Classes)
 		w.settings(&p.Settings)
 	})
 	if len(s.Exclude) > 0 {
 		w.pair("exclude", flow(s.Exclude, config.AddrRange.String))
 	}
 	w.list("reservations", len(s.Reservations), func(i int) { w.reservation(&s.Reservations[i]) })
+}
+
+// guard writes the classes that something is for.
+func (w *writer) guard(classes []string) {
+	if len(classes) > 0 {
+		w.pair("classes", flow(classes, quote))
+	}
+}
+
+func (w *writer) class(c *config.Class) {
+	w.pair("name", quote(c.Name))
+	if c.Test != "" {
+		w.pair("test", quote(c.Test))
+	}
+	if c.Template != "" {
+		w.pair("template", quote(c.Template))
+	}
+	if c.Ignore {
+		w.pair("ignore", "on")
+	}
+	w.settings(&c.Settings)
 }
 
 func (w *writer) reservation(r *config.Reservation) {
@@ -172,7 +200,7 @@ func (w *writer) settings(s *config.Settings) {
 		w.pair("boot-file-name", quote(s.BootFile))
 	}
 	w.layout(&s.Layout)
-	w.options(s.Options)
+	w.options(s)
 	if len(s.AlwaysSend) > 0 {
 		w.pair("always-send", flow(s.AlwaysSend, w.optionName))
 	}

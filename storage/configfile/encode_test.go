@@ -80,11 +80,26 @@ func anyConfig(t *rapid.T) *config.Config {
 			Options: []config.OptionDefinition{{Name: "no", Code: 1, Type: []string{"int8"}}},
 		}}
 	}
+	if rapid.Bool().Draw(t, "with classes") {
+		c.Classes = []config.Class{
+			{Name: "odd", Test: "pkt.option(\"x\") == 'a: \\'b\\'' # c\n&& true", Settings: anySettings(t)},
+			{Name: "port", Template: rapid.SampledFrom([]string{"hex(pkt.chaddr)", "- x"}).Draw(t, "template"), Ignore: true},
+			{Name: "port:a: b", Settings: anySettings(t)},
+		}
+		c.Deny = rapid.SampledFrom([][]string{nil, {"odd"}, {"known", "port:7"}}).Draw(t, "deny")
+		c.NakDenied = rapid.Bool().Draw(t, "told")
+		c.Guarded = []config.GuardedOption{
+			{Option: config.Option{Code: 3, Data: []byte{10, 67, 0, 1}}, Classes: []string{"not-odd", "port:a, b"}},
+			{Option: config.Option{Code: 15, Data: []byte("a")}, Classes: []string{"known"}},
+			{Option: config.Option{Code: 15, Data: []byte("b")}, Classes: []string{"pxe"}},
+		}
+	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "subnets") {
 		c.Subnets = append(c.Subnets, anySubnet(t, uint8(i)))
 	}
 	if n := len(c.Subnets); n > 0 && rapid.Bool().Draw(t, "shared") {
 		c.SharedNetworks = []config.SharedNetwork{{Name: "floor-3", Settings: anySettings(t)}}
+		c.SharedNetworks[0].Classes = rapid.SampledFrom([][]string{nil, {"not-pxe"}}).Draw(t, "on the network")
 		for i := range rapid.IntRange(1, n).Draw(t, "members") {
 			c.SharedNetworks[0].Subnets = append(c.SharedNetworks[0].Subnets, c.Subnets[i].Prefix)
 		}
@@ -104,6 +119,7 @@ func anySubnet(t *rapid.T, i uint8) config.Subnet {
 		EarlyReuse: rapid.Bool().Draw(t, "early"),
 		Allocation: rapid.SampledFrom([]config.Allocation{"", "spread", "lowest"}).Draw(t, "allocation"),
 	}
+	s.Classes = rapid.SampledFrom([][]string{nil, {"ipxe", "not-known"}}).Draw(t, "admitted")
 	if rapid.Bool().Draw(t, "relays") {
 		s.Relays, s.ServiceAddress = []netip.Addr{at(1), at(2)}, at(67)
 	}

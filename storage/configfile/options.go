@@ -92,18 +92,80 @@ func (d *decoder) options(path string, n ast.Node, s *config.Settings) {
 			continue
 		}
 		d.at[here] = startOf(p.Value)
-		v, ok := d.optionValue(here, p.Value)
-		if !ok {
+		if alternatives, ok := byClass(p.Value); ok {
+			d.optionByClass(here, def, alternatives, s)
 			continue
 		}
-		data, space, err := d.definitions.Encode(def, v)
-		if err != nil {
-			d.report(startOf(p.Value), here, "%v", err)
-			continue
+		if o, ok := d.option(here, def, p.Value); ok {
+			s.Options = append(s.Options, o)
 		}
-		s.Options = append(s.Options, config.Option{Code: def.Code, Data: data, Space: space})
 	}
 	config.SortOptions(s.Options)
+	slices.SortStableFunc(s.Guarded, func(a, b config.GuardedOption) int { return cmp.Compare(a.Code, b.Code) })
+}
+
+// option reads the value of an option.
+func (d *decoder) option(path string, def option.Def, n ast.Node) (config.Option, bool) {
+	v, ok := d.optionValue(path, n)
+	if !ok {
+		return config.Option{}, false
+	}
+	data, space, err := d.definitions.Encode(def, v)
+	if err != nil {
+		d.report(startOf(n), path, "%v", err)
+	}
+	return config.Option{Code: def.Code, Data: data, Space: space}, err == nil
+}
+
+// byClass returns the values of an option that depend on the client's classes: one {value: …, classes: …}, or
+// a list of them. It is false for a value that all clients get.
+func byClass(n ast.Node) ([]ast.Node, bool) {
+	nodes := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		nodes = list.Values
+	}
+	for _, n := range nodes {
+		var pairs []*ast.MappingValueNode
+		switch n := n.(type) {
+		case *ast.MappingNode:
+			pairs = n.Values
+		case *ast.MappingValueNode:
+			pairs = append(pairs, n)
+		}
+		if !slices.ContainsFunc(pairs, func(p *ast.MappingValueNode) bool { return keyText(p) == "value" }) {
+			return nil, false
+		}
+	}
+	return nodes, len(nodes) > 0
+}
+
+// optionByClass reads the values of one option for several classes. The first whose classes fit counts; the
+// last may be without classes, for everybody else.
+func (d *decoder) optionByClass(path string, def option.Def, alternatives []ast.Node,
+	s *config.Settings,
+) {
+	for i, n := range alternatives {
+		here := path + "[" + strconv.Itoa(i) + "]"
+		d.at[here] = startOf(n)
+		var o config.GuardedOption
+		read, guarded := false, false
+		d.mapping(here, n, []key{
+			{name: "value", take: func(path string, n ast.Node) { o.Option, read = d.option(path, def, n) }},
+			{name: "classes", take: func(path string, n ast.Node) {
+				guarded = true
+				values(d, &o.Classes, asIs)(path, n)
+			}},
+		})
+		switch {
+		case !read:
+		case guarded:
+			s.Guarded = append(s.Guarded, o)
+		case i == len(alternatives)-1:
+			s.Options = append(s.Options, o.Option)
+		default:
+			d.report(startOf(n), here, "no classes: all clients get this value and none those behind it; put it last")
+		}
+	}
 }
 
 // optionValue returns a value as Encode takes it: text, a list, or a mapping of these.
@@ -203,18 +265,39 @@ func (w *writer) layout(l *config.Layout) {
 	}
 }
 
-func (w *writer) options(options []config.Option) {
-	if len(options) == 0 {
+func (w *writer) options(s *config.Settings) {
+	if len(s.Options) == 0 && len(s.Guarded) == 0 {
 		return
 	}
 	w.key("options")
 	w.b.WriteByte('\n')
 	w.indent += 2
-	for _, o := range options {
-		v := w.definitions.Value(w.definitions.ByCode(o.Code), o.Data, o.Space)
-		w.pair(w.optionName(o.Code), valueText(v))
+	plain, guarded := s.Options, s.Guarded
+	for len(plain) > 0 || len(guarded) > 0 {
+		if len(guarded) == 0 || len(plain) > 0 && plain[0].Code < guarded[0].Code {
+			w.pair(w.optionName(plain[0].Code), w.optionValue(plain[0]))
+			plain = plain[1:]
+			continue
+		}
+		code := guarded[0].Code
+		var list []string
+		for len(guarded) > 0 && guarded[0].Code == code {
+			list = append(list, "{value: "+w.optionValue(guarded[0].Option)+", classes: "+
+				flow(guarded[0].Classes, quote)+"}")
+			guarded = guarded[1:]
+		}
+		if len(plain) > 0 && plain[0].Code == code {
+			list = append(list, "{value: "+w.optionValue(plain[0])+"}")
+			plain = plain[1:]
+		}
+		w.pair(w.optionName(code), "["+strings.Join(list, ", ")+"]")
 	}
 	w.indent -= 2
+}
+
+// optionValue returns the value of an option as YAML.
+func (w *writer) optionValue(o config.Option) string {
+	return valueText(w.definitions.Value(w.definitions.ByCode(o.Code), o.Data, o.Space))
 }
 
 // valueText returns the value of an option in flow style.

@@ -39,7 +39,8 @@ func TestReference_HasEveryKey(t *testing.T) {
 		"factor-percent": "factor", "grace-permille": "grace", "timeout-millis": "timeout", "boot-file": "boot-file-name",
 	}
 	elsewhere := map[string]string{
-		"first": "part of a range", "last": "part of a range", "data": "the value of an option", "test": "part of classes",
+		"first": "part of a range", "last": "part of a range", "data": "the value of an option",
+		"guarded-options": "options with classes",
 	}
 	for _, name := range fieldsOf(reflect.TypeFor[config.Config](), make(map[reflect.Type]bool)) {
 		name = strings.ReplaceAll(name, "_", "-")
@@ -79,8 +80,9 @@ func fieldsOf(typ reflect.Type, seen map[reflect.Type]bool) []string {
 func TestReference_HasEveryKeyThatIsTaken(t *testing.T) {
 	for _, src := range []string{
 		"xyzzy: 1", "booking: {xyzzy: 1}", "lease: {xyzzy: 1}", "probe: {xyzzy: 1}", "decline: {xyzzy: 1}",
-		"option-definitions: [{xyzzy: 1}]", "option-spaces: [{xyzzy: 1}]", "option-spaces: [{options: [{xyzzy: 1}]}]", "shared-networks: [{xyzzy: 1}]", "subnets: [{xyzzy: 1}]",
-		"subnets: [{pools: [{xyzzy: 1}]}]", "subnets: [{reservations: [{xyzzy: 1}]}]",
+		"option-definitions: [{xyzzy: 1}]", "option-spaces: [{xyzzy: 1}]", "option-spaces: [{options: [{xyzzy: 1}]}]",
+		"classes: [{xyzzy: 1}]", "shared-networks: [{xyzzy: 1}]", "subnets: [{xyzzy: 1}]",
+		"subnets: [{pools: [{xyzzy: 1}]}]", "options: {routers: {value: 10.0.0.1, xyzzy: 1}}", "subnets: [{reservations: [{xyzzy: 1}]}]",
 	} {
 		_, problems := Decode("dhcp.yaml", []byte(src))
 		found := false

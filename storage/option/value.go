@@ -55,6 +55,10 @@ func (d *Definitions) Value(def Def, data []byte, space string) any {
 	return Raw(data)
 }
 
+// Decode returns the value of an option as somebody else sent it, in whichever of its forms: text, a list or
+// a Mapping.
+func (d *Definitions) Decode(def Def, data []byte) (any, error) { return d.decode(def.Type, data) }
+
 // Composed says whether data is what Encode makes of sub-options of space for this option. Only then may an
 // option say so.
 func (d *Definitions) Composed(def Def, data []byte, space string) bool {
