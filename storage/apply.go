@@ -78,6 +78,8 @@ func (s *State) dispatch(c Command) Result {
 		return s.deleteLease(c)
 	case ReleaseLease:
 		return s.releaseLease(c)
+	case TakeLease:
+		return s.takeLease(c)
 	case ClearDeclined:
 		return s.clearDeclined(c)
 	case AdvanceTime:

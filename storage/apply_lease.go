@@ -159,3 +159,92 @@ func (s *State) deleteLease(c DeleteLease) Result {
 	s.leases.Delete(c.Addr)
 	return Result{Lease: l}
 }
+
+// declinedElsewhere is who a declined address belongs to that came without a client.
+const declinedElsewhere = "c\x00declined before"
+
+// takeLease takes in a lease that another server granted. Nothing that this cluster has promised is touched
+// by it: no booking sinks (P3), and an address that somebody else may still use is refused (P6). That the
+// address is reserved to another client, or in no pool, is no reason: its holder uses it all the same, and
+// keeps it until its booking ends (P5).
+func (s *State) takeLease(c TakeLease) Result {
+	if c.Declined && c.Client.Key == "" {
+		c.Client.Key = declinedElsewhere
+	}
+	if r, ok := checkClient(&c.Client); !ok {
+		return r
+	}
+	if !c.Addr.Is4() || s.config == nil {
+		return refuse(NoSuchLink, "no subnet is configured for the address")
+	}
+	sub, ok := s.config.SubnetOf(c.Addr)
+	if !ok {
+		return refuse(NoSuchLink, "no subnet is configured for the address")
+	}
+	if s.isOwn(c.Addr) {
+		return refuse(NotInPool, s.noTitle(c.Addr))
+	}
+	l, has := s.leases.Get(c.Addr)
+	q := s.claim(&c.Client, sub.Link)
+	held, own := has && l.FreeFrom() > s.clock, has && q.holds(sub, &l)
+	switch {
+	case held && l.Status == lease.Declined && !(c.Declined && own):
+		return refuse(OutOfService, "declined, in quarantine")
+	case held && !own, c.Declined && held && l.Status != lease.Declined:
+		return refuse(InUse, "booked for, or offered to, "+l.Client.String())
+	case has && !own && c.Left == 0:
+		return refuse(InUse, "it has ended, and "+l.Client.String()+" had the address since")
+	}
+	return s.take(&c, l, own)
+}
+
+// take writes a lease that may be taken in over l, what is known of its address.
+func (s *State) take(c *TakeLease, l lease.Lease, own bool) Result {
+	booked := s.clock.Add(c.Left)
+	quarantine := c.Declined && c.Left > 0
+	switch {
+	case c.Declined && !quarantine, // Over: there is nothing to remember.
+		quarantine && own && l.Withheld >= booked,
+		!c.Declined && own && l.Status != lease.Offered && l.Booked >= booked:
+		return Result{Lease: l, Known: own}
+	case own && !c.Declined && c.Left == 0:
+		return Result{Lease: l, Known: true} // It is remembered already.
+	}
+	last := max(1, s.clock-lease.Instant(c.Age))
+	next := lease.Lease{
+		Addr: c.Addr, Client: c.Client.Key, Booked: l.Booked, Reusable: l.Reusable, Start: last, Last: last,
+		Told: c.Told, HType: c.Client.HType, CHAddr: c.Client.CHAddr, Hostname: c.Client.Hostname,
+		RelayInfo: c.Client.RelayInfo,
+	}
+	switch {
+	case own && !quarantine && l.Status != lease.Offered && l.Last >= last:
+		next = l // The client was heard here since.
+	case own:
+		next.Client, next.Start = l.Client, min(l.Start, last)
+	}
+	if quarantine {
+		next.Status, next.Withheld = lease.Declined, max(l.Withheld, booked)
+	} else {
+		if next.Status == 0 {
+			next.Status = lease.Bound
+		}
+		next.Booked = max(l.Booked, booked)
+		next.Reusable = max(l.Reusable, s.restOfTaken(booked, c))
+	}
+	s.leases.Put(next)
+	return Result{Lease: next, Known: own}
+}
+
+// restOfTaken returns the moment at which the address of a lease that was taken in may be given to another
+// client. Its client counts by its own clock from when it was told, so that the share of the grace is that
+// of the whole lease time, not of what is left.
+func (s *State) restOfTaken(booked lease.Instant, c *TakeLease) lease.Instant {
+	if booked == lease.Never {
+		return lease.Never
+	}
+	span := c.Left
+	if c.Told != lease.Infinite {
+		span = max(span, c.Told)
+	}
+	return rest(booked, booked-lease.Instant(span), &s.config.Booking)
+}

@@ -165,8 +165,8 @@ func TestSetLevel_P16(t *testing.T) {
 func everyKind() []Command {
 	return []Command{
 		Offer{}, Bind{}, Extend{}, Release{}, Decline{}, Tick{}, SetConfig{}, DeleteLease{}, ReleaseLease{},
-		ClearDeclined{}, AdvanceTime{}, SetBuckets{}, Found{}, PutNode{}, RemoveNode{}, DrainNode{}, AddToken{},
-		UseToken{}, SetLevel{}, Checkpoint{}, ReplaceNode{},
+		TakeLease{}, ClearDeclined{}, AdvanceTime{}, SetBuckets{}, Found{}, PutNode{}, RemoveNode{}, DrainNode{},
+		AddToken{}, UseToken{}, SetLevel{}, Checkpoint{}, ReplaceNode{},
 	}
 }
 

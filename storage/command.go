@@ -121,6 +121,18 @@ type (
 		Client lease.Key
 	}
 
+	// TakeLease takes in a lease that another server granted, on an operator's word: Addr stays its holder's
+	// for what Left says, and rests after that as long as any. Proposing it again is harmless.
+	TakeLease struct {
+		Client Client // the key may be empty for a declined address
+		Addr   netip.Addr
+		// Left is what is left of the lease, 0 of one that has ended and is only remembered. Told is the lease
+		// time that its client was told, Age how long ago that was.
+		Left, Told, Age lease.Seconds
+		Declined        bool // found in use by somebody: out of service for Left
+		Author          string
+	}
+
 	// ClearDeclined ends the quarantine of one address, or of all if Addr is zero. No booking is lowered.
 	ClearDeclined struct {
 		Addr   netip.Addr
@@ -197,6 +209,7 @@ func (Tick) command()          {}
 func (SetConfig) command()     {}
 func (DeleteLease) command()   {}
 func (ReleaseLease) command()  {}
+func (TakeLease) command()     {}
 func (ClearDeclined) command() {}
 func (AdvanceTime) command()   {}
 func (SetBuckets) command()    {}

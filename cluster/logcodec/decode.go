@@ -59,7 +59,7 @@ func (d *decoder) command(m *raftlogv1.Command) storage.Command {
 		*raftlogv1.Command_Release, *raftlogv1.Command_Decline:
 		return d.clientCommand(m)
 	case *raftlogv1.Command_SetConfig, *raftlogv1.Command_DeleteLease, *raftlogv1.Command_ReleaseLease,
-		*raftlogv1.Command_ClearDeclined, *raftlogv1.Command_AdvanceTime:
+		*raftlogv1.Command_TakeLease, *raftlogv1.Command_ClearDeclined, *raftlogv1.Command_AdvanceTime:
 		return d.operatorCommand(m)
 	case *raftlogv1.Command_SetBuckets:
 		d.check("SetBuckets", k.SetBuckets)
@@ -124,6 +124,13 @@ func (d *decoder) operatorCommand(m *raftlogv1.Command) storage.Command {
 		c := k.ReleaseLease
 		d.check("ReleaseLease", c)
 		return storage.ReleaseLease{Addr: d.addr(c.Addr), Author: string(c.Author), Client: lease.Key(c.Client)}
+	case *raftlogv1.Command_TakeLease:
+		c := k.TakeLease
+		d.check("TakeLease", c)
+		return storage.TakeLease{
+			Client: d.client(c.Client), Addr: d.addr(c.Addr), Left: lease.Seconds(c.Left),
+			Told: lease.Seconds(c.Told), Age: lease.Seconds(c.Age), Declined: c.Declined, Author: string(c.Author),
+		}
 	case *raftlogv1.Command_ClearDeclined:
 		c := k.ClearDeclined
 		d.check("ClearDeclined", c)

@@ -15,8 +15,8 @@ func encodeCommand(c storage.Command) (*raftlogv1.Command, error) {
 	switch c := c.(type) {
 	case storage.Offer, storage.Bind, storage.Extend, storage.Release, storage.Decline:
 		e.clientCommand(m, c)
-	case storage.DeleteLease, storage.ReleaseLease, storage.ClearDeclined, storage.AdvanceTime,
-		storage.SetConfig:
+	case storage.DeleteLease, storage.ReleaseLease, storage.TakeLease, storage.ClearDeclined,
+		storage.AdvanceTime, storage.SetConfig:
 		e.operatorCommand(m, c)
 	default:
 		e.clusterCommand(m, c)
@@ -77,6 +77,11 @@ func (e *encoder) operatorCommand(m *raftlogv1.Command, c storage.Command) {
 	case storage.ReleaseLease:
 		m.Kind = &raftlogv1.Command_ReleaseLease{ReleaseLease: &raftlogv1.ReleaseLease{
 			Addr: e.addr(c.Addr), Author: []byte(c.Author), Client: []byte(c.Client),
+		}}
+	case storage.TakeLease:
+		m.Kind = &raftlogv1.Command_TakeLease{TakeLease: &raftlogv1.TakeLease{
+			Client: client(c.Client), Addr: e.addr(c.Addr), Left: uint32(c.Left), Told: uint32(c.Told),
+			Age: uint32(c.Age), Declined: c.Declined, Author: []byte(c.Author),
 		}}
 	case storage.ClearDeclined:
 		m.Kind = &raftlogv1.Command_ClearDeclined{ClearDeclined: &raftlogv1.ClearDeclined{

@@ -99,6 +99,11 @@ func story() []storage.Entry {
 		one(t+403,
 			storage.DeleteLease{Addr: addr("10.67.1.11"), Force: true, Author: "anna", Client: clients[2].Key},
 			storage.DeleteLease{Addr: addr("10.67.1.11"), Force: true, Author: "anna", Client: clients[1].Key}),
+		one(t+404,
+			storage.TakeLease{
+				Client: clients[1], Addr: addr("10.67.1.20"), Left: 1800, Told: 3600, Age: 1800, Author: "anna",
+			},
+			storage.TakeLease{Addr: addr("10.67.1.21"), Left: 600, Declined: true, Author: "anna"}),
 	}
 }
 

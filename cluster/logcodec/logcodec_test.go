@@ -29,7 +29,7 @@ import (
 func kinds() []storage.Command {
 	return []storage.Command{
 		storage.Offer{}, storage.Bind{}, storage.Extend{}, storage.Release{}, storage.Decline{}, storage.Tick{},
-		storage.SetConfig{}, storage.DeleteLease{}, storage.ReleaseLease{}, storage.ClearDeclined{},
+		storage.SetConfig{}, storage.DeleteLease{}, storage.ReleaseLease{}, storage.TakeLease{}, storage.ClearDeclined{},
 		storage.AdvanceTime{}, storage.SetBuckets{}, storage.Found{}, storage.PutNode{}, storage.RemoveNode{},
 		storage.DrainNode{}, storage.AddToken{}, storage.UseToken{}, storage.SetLevel{}, storage.Checkpoint{},
 		storage.ReplaceNode{},

@@ -90,7 +90,7 @@ node reachable.`,
 	root.PersistentFlags().DurationVar(&t.wait, "timeout", 0,
 		"how long to wait for an answer (default 15s, 40s where a command moves nodes)")
 	root.AddCommand(t.clusterNoun(), t.nodeNoun(), t.leaseNoun(), t.subnetNoun(), t.reservationNoun(),
-		t.configNoun(), t.contextNoun(), t.versionCommand(), t.completionCommand(),
+		t.configNoun(), t.importNoun(), t.exportNoun(), t.contextNoun(), t.versionCommand(), t.completionCommand(),
 		t.manCommand())
 	t.complete(root)
 	return root

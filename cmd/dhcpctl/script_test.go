@@ -139,7 +139,8 @@ func resolve(ts *testscript.TestScript, args []string) []string {
 	out := make([]string, len(args))
 	for i, a := range args {
 		out[i] = a
-		if strings.HasSuffix(a, ".yaml") || strings.HasSuffix(a, ".crt") || strings.HasSuffix(a, ".key") {
+		switch filepath.Ext(a) {
+		case ".yaml", ".crt", ".key", ".conf", ".csv":
 			out[i] = ts.MkAbs(a)
 		}
 	}

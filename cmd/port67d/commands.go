@@ -190,18 +190,19 @@ func newLogger(s nodeSettings, w io.Writer) *slog.Logger {
 
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "check [--node FILE] [--config FILE]", Args: noArguments,
+		Use: "check [--node FILE] [--config FILE] [--kea FILE]", Args: noArguments,
 		Short: "Say what is wrong with a node file and a configuration, and touch nothing",
 	}
 	settings := nodeFlags(cmd)
 	file := cmd.Flags().String("config", "", "the configuration")
+	foreign := cmd.Flags().String("kea", "", "the configuration of a Kea server, as dhcpctl import kea reads it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var wrong []error
 		out := cmd.OutOrStdout()
-		// With --config alone the node file is looked at only if there is one.
+		// With --config or --kea alone the node file is looked at only if there is one.
 		node := cmd.Flags().Lookup("node")
 		_, statErr := os.Stat(node.Value.String())
-		if *file == "" || node.Changed || statErr == nil {
+		if *file+*foreign == "" || node.Changed || statErr == nil {
 			s, err := settings()
 			if err == nil {
 				err = checkHost(s)
@@ -215,6 +216,9 @@ func checkCommand() *cobra.Command {
 			if wrong = append(wrong, err); err == nil {
 				fmt.Fprintf(out, "%s: good\n", *file)
 			}
+		}
+		if *foreign != "" {
+			wrong = append(wrong, checkKea(out, *foreign))
 		}
 		return errors.Join(wrong...)
 	}

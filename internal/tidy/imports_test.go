@@ -113,18 +113,29 @@ var table = []row{
 	},
 
 	{
-		"cmd/port67d", shell, []string{"cluster/...", "proto/...", "server/...", "storage/..."},
+		"cmd/port67d", shell,
+		[]string{"cluster/...", "ops/importer/...", "proto/...", "server/...", "storage/..."},
 		[]string{
 			"github.com/goccy/go-yaml/...", "github.com/spf13/cobra", "github.com/spf13/pflag",
 			"golang.org/x/sync/errgroup", "golang.org/x/sys/unix", "google.golang.org/...", "github.com/prometheus/client_golang/...",
 		}, "joins everything; the node file is YAML, too, but not replicated",
 	},
 	{
-		"cmd/dhcpctl", shell, []string{"proto/admin/v1", "server/classify", "storage/configfile", "storage/config"},
+		"cmd/dhcpctl", shell,
+		[]string{
+			"ops/importer/...", "proto/admin/v1", "server/classify", "storage/config", "storage/configfile",
+			"storage/lease",
+		},
 		[]string{
 			"github.com/goccy/go-yaml", "github.com/jedib0t/go-pretty/v6/...", "github.com/spf13/cobra/...",
 			"github.com/spf13/pflag", "golang.org/x/sys/unix", "google.golang.org/...",
 		}, "speaks to the admin API; reads configuration files to point at their problems; contexts are YAML",
+	},
+
+	{"ops/importer", codec, nil, nil, "the report of every importer"},
+	{
+		"ops/importer/kea", codec, []string{"ops/importer", "storage/config", "storage/lease"}, nil,
+		"Kea's JSON and CSV are read here: no library gives positions, comments and includes",
 	},
 
 	{

@@ -1631,6 +1631,291 @@ func (x *ClearDeclinedResponse) GetAddresses() []string {
 	return nil
 }
 
+// ImportedLease is a lease that another server granted.
+type ImportedLease struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Address string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// client is the client's key as in Lease; it may be empty if declined.
+	Client          string `protobuf:"bytes,2,opt,name=client,proto3" json:"client,omitempty"`
+	HardwareAddress string `protobuf:"bytes,3,opt,name=hardware_address,json=hardwareAddress,proto3" json:"hardware_address,omitempty"`
+	Hostname        string `protobuf:"bytes,4,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// remaining is what is left of it; unset if without end. What has ended is remembered and books nothing.
+	Remaining *durationpb.Duration `protobuf:"bytes,5,opt,name=remaining,proto3" json:"remaining,omitempty"`
+	// lease_time is what the client was told; unset if without end.
+	LeaseTime *durationpb.Duration `protobuf:"bytes,6,opt,name=lease_time,json=leaseTime,proto3" json:"lease_time,omitempty"`
+	// age is how long ago the client was told.
+	Age *durationpb.Duration `protobuf:"bytes,7,opt,name=age,proto3" json:"age,omitempty"`
+	// declined says that the address was found in use: it stays out of service for remaining.
+	Declined bool `protobuf:"varint,8,opt,name=declined,proto3" json:"declined,omitempty"`
+	// relay_agent_info is option 82 as received.
+	RelayAgentInfo []byte `protobuf:"bytes,9,opt,name=relay_agent_info,json=relayAgentInfo,proto3" json:"relay_agent_info,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ImportedLease) Reset() {
+	*x = ImportedLease{}
+	mi := &file_admin_v1_lease_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportedLease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportedLease) ProtoMessage() {}
+
+func (x *ImportedLease) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportedLease.ProtoReflect.Descriptor instead.
+func (*ImportedLease) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ImportedLease) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ImportedLease) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
+}
+
+func (x *ImportedLease) GetHardwareAddress() string {
+	if x != nil {
+		return x.HardwareAddress
+	}
+	return ""
+}
+
+func (x *ImportedLease) GetHostname() string {
+	if x != nil {
+		return x.Hostname
+	}
+	return ""
+}
+
+func (x *ImportedLease) GetRemaining() *durationpb.Duration {
+	if x != nil {
+		return x.Remaining
+	}
+	return nil
+}
+
+func (x *ImportedLease) GetLeaseTime() *durationpb.Duration {
+	if x != nil {
+		return x.LeaseTime
+	}
+	return nil
+}
+
+func (x *ImportedLease) GetAge() *durationpb.Duration {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
+func (x *ImportedLease) GetDeclined() bool {
+	if x != nil {
+		return x.Declined
+	}
+	return false
+}
+
+func (x *ImportedLease) GetRelayAgentInfo() []byte {
+	if x != nil {
+		return x.RelayAgentInfo
+	}
+	return nil
+}
+
+type ImportLeasesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// leases are at most 1000.
+	Leases []*ImportedLease `protobuf:"bytes,1,rep,name=leases,proto3" json:"leases,omitempty"`
+	// validate_only says what would be refused for being in no subnet, and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportLeasesRequest) Reset() {
+	*x = ImportLeasesRequest{}
+	mi := &file_admin_v1_lease_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportLeasesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportLeasesRequest) ProtoMessage() {}
+
+func (x *ImportLeasesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportLeasesRequest.ProtoReflect.Descriptor instead.
+func (*ImportLeasesRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ImportLeasesRequest) GetLeases() []*ImportedLease {
+	if x != nil {
+		return x.Leases
+	}
+	return nil
+}
+
+func (x *ImportLeasesRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// ImportedResult is what became of one lease.
+type ImportedResult struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Address string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	Taken   bool                   `protobuf:"varint,2,opt,name=taken,proto3" json:"taken,omitempty"`
+	// known says that the client was known here as the holder already.
+	Known bool `protobuf:"varint,3,opt,name=known,proto3" json:"known,omitempty"`
+	// reason is why it was refused.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportedResult) Reset() {
+	*x = ImportedResult{}
+	mi := &file_admin_v1_lease_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportedResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportedResult) ProtoMessage() {}
+
+func (x *ImportedResult) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportedResult.ProtoReflect.Descriptor instead.
+func (*ImportedResult) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ImportedResult) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ImportedResult) GetTaken() bool {
+	if x != nil {
+		return x.Taken
+	}
+	return false
+}
+
+func (x *ImportedResult) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+func (x *ImportedResult) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ImportLeasesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// results are in the order of the request.
+	Results       []*ImportedResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportLeasesResponse) Reset() {
+	*x = ImportLeasesResponse{}
+	mi := &file_admin_v1_lease_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportLeasesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportLeasesResponse) ProtoMessage() {}
+
+func (x *ImportLeasesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_lease_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportLeasesResponse.ProtoReflect.Descriptor instead.
+func (*ImportLeasesResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_lease_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ImportLeasesResponse) GetResults() []*ImportedResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
 var File_admin_v1_lease_proto protoreflect.FileDescriptor
 
 const file_admin_v1_lease_proto_rawDesc = "" +
@@ -1751,7 +2036,28 @@ const file_admin_v1_lease_proto_rawDesc = "" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"5\n" +
 	"\x15ClearDeclinedResponse\x12\x1c\n" +
-	"\taddresses\x18\x01 \x03(\tR\taddresses*\xad\x01\n" +
+	"\taddresses\x18\x01 \x03(\tR\taddresses\"\xee\x02\n" +
+	"\rImportedLease\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x16\n" +
+	"\x06client\x18\x02 \x01(\tR\x06client\x12)\n" +
+	"\x10hardware_address\x18\x03 \x01(\tR\x0fhardwareAddress\x12\x1a\n" +
+	"\bhostname\x18\x04 \x01(\tR\bhostname\x127\n" +
+	"\tremaining\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\tremaining\x128\n" +
+	"\n" +
+	"lease_time\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\tleaseTime\x12+\n" +
+	"\x03age\x18\a \x01(\v2\x19.google.protobuf.DurationR\x03age\x12\x1a\n" +
+	"\bdeclined\x18\b \x01(\bR\bdeclined\x12(\n" +
+	"\x10relay_agent_info\x18\t \x01(\fR\x0erelayAgentInfo\"r\n" +
+	"\x13ImportLeasesRequest\x126\n" +
+	"\x06leases\x18\x01 \x03(\v2\x1e.port67.admin.v1.ImportedLeaseR\x06leases\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"n\n" +
+	"\x0eImportedResult\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x14\n" +
+	"\x05taken\x18\x02 \x01(\bR\x05taken\x12\x14\n" +
+	"\x05known\x18\x03 \x01(\bR\x05known\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"Q\n" +
+	"\x14ImportLeasesResponse\x129\n" +
+	"\aresults\x18\x01 \x03(\v2\x1f.port67.admin.v1.ImportedResultR\aresults*\xad\x01\n" +
 	"\vLeaseStatus\x12\x1c\n" +
 	"\x18LEASE_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14LEASE_STATUS_OFFERED\x10\x01\x12\x16\n" +
@@ -1777,7 +2083,7 @@ const file_admin_v1_lease_proto_rawDesc = "" +
 	"\x1eHISTORY_GAP_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bHISTORY_GAP_REASON_SNAPSHOT\x10\x01\x12\x1b\n" +
 	"\x17HISTORY_GAP_REASON_DISK\x10\x02\x12\x1d\n" +
-	"\x19HISTORY_GAP_REASON_DAMAGE\x10\x032\x92\x05\n" +
+	"\x19HISTORY_GAP_REASON_DAMAGE\x10\x032\xef\x05\n" +
 	"\fLeaseService\x12U\n" +
 	"\n" +
 	"ListLeases\x12\".port67.admin.v1.ListLeasesRequest\x1a#.port67.admin.v1.ListLeasesResponse\x12O\n" +
@@ -1786,7 +2092,8 @@ const file_admin_v1_lease_proto_rawDesc = "" +
 	"\vWatchLeases\x12#.port67.admin.v1.WatchLeasesRequest\x1a$.port67.admin.v1.WatchLeasesResponse0\x01\x12[\n" +
 	"\fReleaseLease\x12$.port67.admin.v1.ReleaseLeaseRequest\x1a%.port67.admin.v1.ReleaseLeaseResponse\x12X\n" +
 	"\vDeleteLease\x12#.port67.admin.v1.DeleteLeaseRequest\x1a$.port67.admin.v1.DeleteLeaseResponse\x12^\n" +
-	"\rClearDeclined\x12%.port67.admin.v1.ClearDeclinedRequest\x1a&.port67.admin.v1.ClearDeclinedResponseB\x1fZ\x1dport67/proto/admin/v1;adminv1b\x06proto3"
+	"\rClearDeclined\x12%.port67.admin.v1.ClearDeclinedRequest\x1a&.port67.admin.v1.ClearDeclinedResponse\x12[\n" +
+	"\fImportLeases\x12$.port67.admin.v1.ImportLeasesRequest\x1a%.port67.admin.v1.ImportLeasesResponseB\x1fZ\x1dport67/proto/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_admin_v1_lease_proto_rawDescOnce sync.Once
@@ -1801,7 +2108,7 @@ func file_admin_v1_lease_proto_rawDescGZIP() []byte {
 }
 
 var file_admin_v1_lease_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_admin_v1_lease_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_admin_v1_lease_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_admin_v1_lease_proto_goTypes = []any{
 	(LeaseStatus)(0),                 // 0: port67.admin.v1.LeaseStatus
 	(LeaseChange)(0),                 // 1: port67.admin.v1.LeaseChange
@@ -1825,59 +2132,70 @@ var file_admin_v1_lease_proto_goTypes = []any{
 	(*DeleteLeaseResponse)(nil),      // 19: port67.admin.v1.DeleteLeaseResponse
 	(*ClearDeclinedRequest)(nil),     // 20: port67.admin.v1.ClearDeclinedRequest
 	(*ClearDeclinedResponse)(nil),    // 21: port67.admin.v1.ClearDeclinedResponse
-	(*timestamppb.Timestamp)(nil),    // 22: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 23: google.protobuf.Duration
+	(*ImportedLease)(nil),            // 22: port67.admin.v1.ImportedLease
+	(*ImportLeasesRequest)(nil),      // 23: port67.admin.v1.ImportLeasesRequest
+	(*ImportedResult)(nil),           // 24: port67.admin.v1.ImportedResult
+	(*ImportLeasesResponse)(nil),     // 25: port67.admin.v1.ImportLeasesResponse
+	(*timestamppb.Timestamp)(nil),    // 26: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 27: google.protobuf.Duration
 }
 var file_admin_v1_lease_proto_depIdxs = []int32{
 	0,  // 0: port67.admin.v1.Lease.status:type_name -> port67.admin.v1.LeaseStatus
-	22, // 1: port67.admin.v1.Lease.start_time:type_name -> google.protobuf.Timestamp
-	22, // 2: port67.admin.v1.Lease.last_time:type_name -> google.protobuf.Timestamp
-	23, // 3: port67.admin.v1.Lease.lease_time:type_name -> google.protobuf.Duration
-	22, // 4: port67.admin.v1.Lease.booked_time:type_name -> google.protobuf.Timestamp
-	22, // 5: port67.admin.v1.Lease.reusable_time:type_name -> google.protobuf.Timestamp
+	26, // 1: port67.admin.v1.Lease.start_time:type_name -> google.protobuf.Timestamp
+	26, // 2: port67.admin.v1.Lease.last_time:type_name -> google.protobuf.Timestamp
+	27, // 3: port67.admin.v1.Lease.lease_time:type_name -> google.protobuf.Duration
+	26, // 4: port67.admin.v1.Lease.booked_time:type_name -> google.protobuf.Timestamp
+	26, // 5: port67.admin.v1.Lease.reusable_time:type_name -> google.protobuf.Timestamp
 	0,  // 6: port67.admin.v1.ListLeasesRequest.statuses:type_name -> port67.admin.v1.LeaseStatus
 	4,  // 7: port67.admin.v1.ListLeasesResponse.leases:type_name -> port67.admin.v1.Lease
 	4,  // 8: port67.admin.v1.GetLeaseResponse.lease:type_name -> port67.admin.v1.Lease
 	1,  // 9: port67.admin.v1.WatchLeasesResponse.change:type_name -> port67.admin.v1.LeaseChange
 	4,  // 10: port67.admin.v1.WatchLeasesResponse.lease:type_name -> port67.admin.v1.Lease
-	22, // 11: port67.admin.v1.LeaseEvent.time:type_name -> google.protobuf.Timestamp
+	26, // 11: port67.admin.v1.LeaseEvent.time:type_name -> google.protobuf.Timestamp
 	2,  // 12: port67.admin.v1.LeaseEvent.kind:type_name -> port67.admin.v1.LeaseEventKind
-	22, // 13: port67.admin.v1.LeaseEvent.start_time:type_name -> google.protobuf.Timestamp
-	23, // 14: port67.admin.v1.LeaseEvent.lease_time:type_name -> google.protobuf.Duration
-	22, // 15: port67.admin.v1.LeaseEvent.booked_time:type_name -> google.protobuf.Timestamp
-	22, // 16: port67.admin.v1.HistoryGap.begin_time:type_name -> google.protobuf.Timestamp
-	22, // 17: port67.admin.v1.HistoryGap.end_time:type_name -> google.protobuf.Timestamp
+	26, // 13: port67.admin.v1.LeaseEvent.start_time:type_name -> google.protobuf.Timestamp
+	27, // 14: port67.admin.v1.LeaseEvent.lease_time:type_name -> google.protobuf.Duration
+	26, // 15: port67.admin.v1.LeaseEvent.booked_time:type_name -> google.protobuf.Timestamp
+	26, // 16: port67.admin.v1.HistoryGap.begin_time:type_name -> google.protobuf.Timestamp
+	26, // 17: port67.admin.v1.HistoryGap.end_time:type_name -> google.protobuf.Timestamp
 	3,  // 18: port67.admin.v1.HistoryGap.reason:type_name -> port67.admin.v1.HistoryGapReason
-	22, // 19: port67.admin.v1.LeaseHolding.until_time:type_name -> google.protobuf.Timestamp
+	26, // 19: port67.admin.v1.LeaseHolding.until_time:type_name -> google.protobuf.Timestamp
 	11, // 20: port67.admin.v1.LeaseHolding.event:type_name -> port67.admin.v1.LeaseEvent
-	22, // 21: port67.admin.v1.ListLeaseHistoryRequest.since:type_name -> google.protobuf.Timestamp
-	22, // 22: port67.admin.v1.ListLeaseHistoryRequest.until:type_name -> google.protobuf.Timestamp
-	22, // 23: port67.admin.v1.ListLeaseHistoryRequest.at:type_name -> google.protobuf.Timestamp
+	26, // 21: port67.admin.v1.ListLeaseHistoryRequest.since:type_name -> google.protobuf.Timestamp
+	26, // 22: port67.admin.v1.ListLeaseHistoryRequest.until:type_name -> google.protobuf.Timestamp
+	26, // 23: port67.admin.v1.ListLeaseHistoryRequest.at:type_name -> google.protobuf.Timestamp
 	11, // 24: port67.admin.v1.ListLeaseHistoryResponse.events:type_name -> port67.admin.v1.LeaseEvent
 	12, // 25: port67.admin.v1.ListLeaseHistoryResponse.gaps:type_name -> port67.admin.v1.HistoryGap
 	13, // 26: port67.admin.v1.ListLeaseHistoryResponse.holdings:type_name -> port67.admin.v1.LeaseHolding
-	22, // 27: port67.admin.v1.ListLeaseHistoryResponse.begin_time:type_name -> google.protobuf.Timestamp
+	26, // 27: port67.admin.v1.ListLeaseHistoryResponse.begin_time:type_name -> google.protobuf.Timestamp
 	4,  // 28: port67.admin.v1.ReleaseLeaseResponse.lease:type_name -> port67.admin.v1.Lease
 	4,  // 29: port67.admin.v1.DeleteLeaseResponse.lease:type_name -> port67.admin.v1.Lease
-	5,  // 30: port67.admin.v1.LeaseService.ListLeases:input_type -> port67.admin.v1.ListLeasesRequest
-	7,  // 31: port67.admin.v1.LeaseService.GetLease:input_type -> port67.admin.v1.GetLeaseRequest
-	14, // 32: port67.admin.v1.LeaseService.ListLeaseHistory:input_type -> port67.admin.v1.ListLeaseHistoryRequest
-	9,  // 33: port67.admin.v1.LeaseService.WatchLeases:input_type -> port67.admin.v1.WatchLeasesRequest
-	16, // 34: port67.admin.v1.LeaseService.ReleaseLease:input_type -> port67.admin.v1.ReleaseLeaseRequest
-	18, // 35: port67.admin.v1.LeaseService.DeleteLease:input_type -> port67.admin.v1.DeleteLeaseRequest
-	20, // 36: port67.admin.v1.LeaseService.ClearDeclined:input_type -> port67.admin.v1.ClearDeclinedRequest
-	6,  // 37: port67.admin.v1.LeaseService.ListLeases:output_type -> port67.admin.v1.ListLeasesResponse
-	8,  // 38: port67.admin.v1.LeaseService.GetLease:output_type -> port67.admin.v1.GetLeaseResponse
-	15, // 39: port67.admin.v1.LeaseService.ListLeaseHistory:output_type -> port67.admin.v1.ListLeaseHistoryResponse
-	10, // 40: port67.admin.v1.LeaseService.WatchLeases:output_type -> port67.admin.v1.WatchLeasesResponse
-	17, // 41: port67.admin.v1.LeaseService.ReleaseLease:output_type -> port67.admin.v1.ReleaseLeaseResponse
-	19, // 42: port67.admin.v1.LeaseService.DeleteLease:output_type -> port67.admin.v1.DeleteLeaseResponse
-	21, // 43: port67.admin.v1.LeaseService.ClearDeclined:output_type -> port67.admin.v1.ClearDeclinedResponse
-	37, // [37:44] is the sub-list for method output_type
-	30, // [30:37] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	27, // 30: port67.admin.v1.ImportedLease.remaining:type_name -> google.protobuf.Duration
+	27, // 31: port67.admin.v1.ImportedLease.lease_time:type_name -> google.protobuf.Duration
+	27, // 32: port67.admin.v1.ImportedLease.age:type_name -> google.protobuf.Duration
+	22, // 33: port67.admin.v1.ImportLeasesRequest.leases:type_name -> port67.admin.v1.ImportedLease
+	24, // 34: port67.admin.v1.ImportLeasesResponse.results:type_name -> port67.admin.v1.ImportedResult
+	5,  // 35: port67.admin.v1.LeaseService.ListLeases:input_type -> port67.admin.v1.ListLeasesRequest
+	7,  // 36: port67.admin.v1.LeaseService.GetLease:input_type -> port67.admin.v1.GetLeaseRequest
+	14, // 37: port67.admin.v1.LeaseService.ListLeaseHistory:input_type -> port67.admin.v1.ListLeaseHistoryRequest
+	9,  // 38: port67.admin.v1.LeaseService.WatchLeases:input_type -> port67.admin.v1.WatchLeasesRequest
+	16, // 39: port67.admin.v1.LeaseService.ReleaseLease:input_type -> port67.admin.v1.ReleaseLeaseRequest
+	18, // 40: port67.admin.v1.LeaseService.DeleteLease:input_type -> port67.admin.v1.DeleteLeaseRequest
+	20, // 41: port67.admin.v1.LeaseService.ClearDeclined:input_type -> port67.admin.v1.ClearDeclinedRequest
+	23, // 42: port67.admin.v1.LeaseService.ImportLeases:input_type -> port67.admin.v1.ImportLeasesRequest
+	6,  // 43: port67.admin.v1.LeaseService.ListLeases:output_type -> port67.admin.v1.ListLeasesResponse
+	8,  // 44: port67.admin.v1.LeaseService.GetLease:output_type -> port67.admin.v1.GetLeaseResponse
+	15, // 45: port67.admin.v1.LeaseService.ListLeaseHistory:output_type -> port67.admin.v1.ListLeaseHistoryResponse
+	10, // 46: port67.admin.v1.LeaseService.WatchLeases:output_type -> port67.admin.v1.WatchLeasesResponse
+	17, // 47: port67.admin.v1.LeaseService.ReleaseLease:output_type -> port67.admin.v1.ReleaseLeaseResponse
+	19, // 48: port67.admin.v1.LeaseService.DeleteLease:output_type -> port67.admin.v1.DeleteLeaseResponse
+	21, // 49: port67.admin.v1.LeaseService.ClearDeclined:output_type -> port67.admin.v1.ClearDeclinedResponse
+	25, // 50: port67.admin.v1.LeaseService.ImportLeases:output_type -> port67.admin.v1.ImportLeasesResponse
+	43, // [43:51] is the sub-list for method output_type
+	35, // [35:43] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_admin_v1_lease_proto_init() }
@@ -1891,7 +2209,7 @@ func file_admin_v1_lease_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_v1_lease_proto_rawDesc), len(file_admin_v1_lease_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,7 @@ const (
 	LeaseService_ReleaseLease_FullMethodName     = "/port67.admin.v1.LeaseService/ReleaseLease"
 	LeaseService_DeleteLease_FullMethodName      = "/port67.admin.v1.LeaseService/DeleteLease"
 	LeaseService_ClearDeclined_FullMethodName    = "/port67.admin.v1.LeaseService/ClearDeclined"
+	LeaseService_ImportLeases_FullMethodName     = "/port67.admin.v1.LeaseService/ImportLeases"
 )
 
 // LeaseServiceClient is the client API for LeaseService service.
@@ -54,6 +55,9 @@ type LeaseServiceClient interface {
 	DeleteLease(ctx context.Context, in *DeleteLeaseRequest, opts ...grpc.CallOption) (*DeleteLeaseResponse, error)
 	// ClearDeclined ends the quarantine of one declined address, or of all of them.
 	ClearDeclined(ctx context.Context, in *ClearDeclinedRequest, opts ...grpc.CallOption) (*ClearDeclinedResponse, error)
+	// ImportLeases takes in leases that another server granted: their addresses stay their clients' until they
+	// end. Each is judged by itself; to import twice is to import once.
+	ImportLeases(ctx context.Context, in *ImportLeasesRequest, opts ...grpc.CallOption) (*ImportLeasesResponse, error)
 }
 
 type leaseServiceClient struct {
@@ -143,6 +147,16 @@ func (c *leaseServiceClient) ClearDeclined(ctx context.Context, in *ClearDecline
 	return out, nil
 }
 
+func (c *leaseServiceClient) ImportLeases(ctx context.Context, in *ImportLeasesRequest, opts ...grpc.CallOption) (*ImportLeasesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportLeasesResponse)
+	err := c.cc.Invoke(ctx, LeaseService_ImportLeases_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LeaseServiceServer is the server API for LeaseService service.
 // All implementations must embed UnimplementedLeaseServiceServer
 // for forward compatibility.
@@ -166,6 +180,9 @@ type LeaseServiceServer interface {
 	DeleteLease(context.Context, *DeleteLeaseRequest) (*DeleteLeaseResponse, error)
 	// ClearDeclined ends the quarantine of one declined address, or of all of them.
 	ClearDeclined(context.Context, *ClearDeclinedRequest) (*ClearDeclinedResponse, error)
+	// ImportLeases takes in leases that another server granted: their addresses stay their clients' until they
+	// end. Each is judged by itself; to import twice is to import once.
+	ImportLeases(context.Context, *ImportLeasesRequest) (*ImportLeasesResponse, error)
 	mustEmbedUnimplementedLeaseServiceServer()
 }
 
@@ -196,6 +213,9 @@ func (UnimplementedLeaseServiceServer) DeleteLease(context.Context, *DeleteLease
 }
 func (UnimplementedLeaseServiceServer) ClearDeclined(context.Context, *ClearDeclinedRequest) (*ClearDeclinedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClearDeclined not implemented")
+}
+func (UnimplementedLeaseServiceServer) ImportLeases(context.Context, *ImportLeasesRequest) (*ImportLeasesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportLeases not implemented")
 }
 func (UnimplementedLeaseServiceServer) mustEmbedUnimplementedLeaseServiceServer() {}
 func (UnimplementedLeaseServiceServer) testEmbeddedByValue()                      {}
@@ -337,6 +357,24 @@ func _LeaseService_ClearDeclined_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LeaseService_ImportLeases_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportLeasesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LeaseServiceServer).ImportLeases(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LeaseService_ImportLeases_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LeaseServiceServer).ImportLeases(ctx, req.(*ImportLeasesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LeaseService_ServiceDesc is the grpc.ServiceDesc for LeaseService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -367,6 +405,10 @@ var LeaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClearDeclined",
 			Handler:    _LeaseService_ClearDeclined_Handler,
+		},
+		{
+			MethodName: "ImportLeases",
+			Handler:    _LeaseService_ImportLeases_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -109,6 +109,7 @@ type Command struct {
 	//	*Command_SetLevel
 	//	*Command_Checkpoint
 	//	*Command_ReplaceNode
+	//	*Command_TakeLease
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -340,6 +341,15 @@ func (x *Command) GetReplaceNode() *ReplaceNode {
 	return nil
 }
 
+func (x *Command) GetTakeLease() *TakeLease {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_TakeLease); ok {
+			return x.TakeLease
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -428,6 +438,10 @@ type Command_ReplaceNode struct {
 	ReplaceNode *ReplaceNode `protobuf:"bytes,21,opt,name=replace_node,json=replaceNode,proto3,oneof"`
 }
 
+type Command_TakeLease struct {
+	TakeLease *TakeLease `protobuf:"bytes,22,opt,name=take_lease,json=takeLease,proto3,oneof"`
+}
+
 func (*Command_Offer) isCommand_Kind() {}
 
 func (*Command_Bind) isCommand_Kind() {}
@@ -469,6 +483,8 @@ func (*Command_SetLevel) isCommand_Kind() {}
 func (*Command_Checkpoint) isCommand_Kind() {}
 
 func (*Command_ReplaceNode) isCommand_Kind() {}
+
+func (*Command_TakeLease) isCommand_Kind() {}
 
 type Client struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1135,6 +1151,98 @@ func (x *ReleaseLease) GetClient() []byte {
 	return nil
 }
 
+type TakeLease struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Client        *Client                `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	Addr          []byte                 `protobuf:"bytes,2,opt,name=addr,proto3" json:"addr,omitempty"`
+	Left          uint32                 `protobuf:"varint,3,opt,name=left,proto3" json:"left,omitempty"`
+	Told          uint32                 `protobuf:"varint,4,opt,name=told,proto3" json:"told,omitempty"`
+	Age           uint32                 `protobuf:"varint,5,opt,name=age,proto3" json:"age,omitempty"`
+	Declined      bool                   `protobuf:"varint,6,opt,name=declined,proto3" json:"declined,omitempty"`
+	Author        []byte                 `protobuf:"bytes,7,opt,name=author,proto3" json:"author,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeLease) Reset() {
+	*x = TakeLease{}
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeLease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeLease) ProtoMessage() {}
+
+func (x *TakeLease) ProtoReflect() protoreflect.Message {
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeLease.ProtoReflect.Descriptor instead.
+func (*TakeLease) Descriptor() ([]byte, []int) {
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TakeLease) GetClient() *Client {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
+func (x *TakeLease) GetAddr() []byte {
+	if x != nil {
+		return x.Addr
+	}
+	return nil
+}
+
+func (x *TakeLease) GetLeft() uint32 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *TakeLease) GetTold() uint32 {
+	if x != nil {
+		return x.Told
+	}
+	return 0
+}
+
+func (x *TakeLease) GetAge() uint32 {
+	if x != nil {
+		return x.Age
+	}
+	return 0
+}
+
+func (x *TakeLease) GetDeclined() bool {
+	if x != nil {
+		return x.Declined
+	}
+	return false
+}
+
+func (x *TakeLease) GetAuthor() []byte {
+	if x != nil {
+		return x.Author
+	}
+	return nil
+}
+
 type ClearDeclined struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
@@ -1145,7 +1253,7 @@ type ClearDeclined struct {
 
 func (x *ClearDeclined) Reset() {
 	*x = ClearDeclined{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[12]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1265,7 @@ func (x *ClearDeclined) String() string {
 func (*ClearDeclined) ProtoMessage() {}
 
 func (x *ClearDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[12]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1278,7 @@ func (x *ClearDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDeclined.ProtoReflect.Descriptor instead.
 func (*ClearDeclined) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{12}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ClearDeclined) GetAddr() []byte {
@@ -1197,7 +1305,7 @@ type AdvanceTime struct {
 
 func (x *AdvanceTime) Reset() {
 	*x = AdvanceTime{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[13]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1317,7 @@ func (x *AdvanceTime) String() string {
 func (*AdvanceTime) ProtoMessage() {}
 
 func (x *AdvanceTime) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[13]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1330,7 @@ func (x *AdvanceTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceTime.ProtoReflect.Descriptor instead.
 func (*AdvanceTime) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{13}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AdvanceTime) GetBy() uint32 {
@@ -1251,7 +1359,7 @@ type SetBuckets struct {
 
 func (x *SetBuckets) Reset() {
 	*x = SetBuckets{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[14]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1371,7 @@ func (x *SetBuckets) String() string {
 func (*SetBuckets) ProtoMessage() {}
 
 func (x *SetBuckets) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[14]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1384,7 @@ func (x *SetBuckets) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetBuckets.ProtoReflect.Descriptor instead.
 func (*SetBuckets) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{14}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SetBuckets) GetEpoch() uint64 {
@@ -1312,7 +1420,7 @@ type Found struct {
 
 func (x *Found) Reset() {
 	*x = Found{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[15]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1432,7 @@ func (x *Found) String() string {
 func (*Found) ProtoMessage() {}
 
 func (x *Found) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[15]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1445,7 @@ func (x *Found) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Found.ProtoReflect.Descriptor instead.
 func (*Found) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{15}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Found) GetClusterId() []byte {
@@ -1377,7 +1485,7 @@ type PutNode struct {
 
 func (x *PutNode) Reset() {
 	*x = PutNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[16]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1497,7 @@ func (x *PutNode) String() string {
 func (*PutNode) ProtoMessage() {}
 
 func (x *PutNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[16]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1510,7 @@ func (x *PutNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutNode.ProtoReflect.Descriptor instead.
 func (*PutNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{16}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PutNode) GetNode() *Node {
@@ -1421,7 +1529,7 @@ type RemoveNode struct {
 
 func (x *RemoveNode) Reset() {
 	*x = RemoveNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[17]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1433,7 +1541,7 @@ func (x *RemoveNode) String() string {
 func (*RemoveNode) ProtoMessage() {}
 
 func (x *RemoveNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[17]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1446,7 +1554,7 @@ func (x *RemoveNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNode.ProtoReflect.Descriptor instead.
 func (*RemoveNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{17}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RemoveNode) GetId() []byte {
@@ -1466,7 +1574,7 @@ type ReplaceNode struct {
 
 func (x *ReplaceNode) Reset() {
 	*x = ReplaceNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1586,7 @@ func (x *ReplaceNode) String() string {
 func (*ReplaceNode) ProtoMessage() {}
 
 func (x *ReplaceNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1599,7 @@ func (x *ReplaceNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplaceNode.ProtoReflect.Descriptor instead.
 func (*ReplaceNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{18}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReplaceNode) GetOld() []byte {
@@ -1518,7 +1626,7 @@ type DrainNode struct {
 
 func (x *DrainNode) Reset() {
 	*x = DrainNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +1638,7 @@ func (x *DrainNode) String() string {
 func (*DrainNode) ProtoMessage() {}
 
 func (x *DrainNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +1651,7 @@ func (x *DrainNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainNode.ProtoReflect.Descriptor instead.
 func (*DrainNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{19}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DrainNode) GetId() []byte {
@@ -1570,7 +1678,7 @@ type AddToken struct {
 
 func (x *AddToken) Reset() {
 	*x = AddToken{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1690,7 @@ func (x *AddToken) String() string {
 func (*AddToken) ProtoMessage() {}
 
 func (x *AddToken) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1703,7 @@ func (x *AddToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddToken.ProtoReflect.Descriptor instead.
 func (*AddToken) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{20}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AddToken) GetHash() []byte {
@@ -1622,7 +1730,7 @@ type UseToken struct {
 
 func (x *UseToken) Reset() {
 	*x = UseToken{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1742,7 @@ func (x *UseToken) String() string {
 func (*UseToken) ProtoMessage() {}
 
 func (x *UseToken) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1755,7 @@ func (x *UseToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UseToken.ProtoReflect.Descriptor instead.
 func (*UseToken) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{21}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UseToken) GetHash() []byte {
@@ -1673,7 +1781,7 @@ type SetLevel struct {
 
 func (x *SetLevel) Reset() {
 	*x = SetLevel{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1793,7 @@ func (x *SetLevel) String() string {
 func (*SetLevel) ProtoMessage() {}
 
 func (x *SetLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1806,7 @@ func (x *SetLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLevel.ProtoReflect.Descriptor instead.
 func (*SetLevel) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{22}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetLevel) GetLevel() uint32 {
@@ -1718,7 +1826,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1838,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1851,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{23}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Checkpoint) GetIndex() uint64 {
@@ -1779,7 +1887,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1791,7 +1899,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1804,7 +1912,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{24}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Node) GetId() []byte {
@@ -1901,7 +2009,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +2021,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +2034,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{25}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Result) GetRefusal() uint32 {
@@ -1999,7 +2107,7 @@ type Lease struct {
 
 func (x *Lease) Reset() {
 	*x = Lease{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2011,7 +2119,7 @@ func (x *Lease) String() string {
 func (*Lease) ProtoMessage() {}
 
 func (x *Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2024,7 +2132,7 @@ func (x *Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lease.ProtoReflect.Descriptor instead.
 func (*Lease) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{26}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Lease) GetAddr() []byte {
@@ -2125,7 +2233,7 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x18raftlog/v1/raftlog.proto\x12\x11port67.raftlog.v1\"O\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x03R\x02at\x126\n" +
-	"\bcommands\x18\x02 \x03(\v2\x1a.port67.raftlog.v1.CommandR\bcommands\"\x8a\n" +
+	"\bcommands\x18\x02 \x03(\v2\x1a.port67.raftlog.v1.CommandR\bcommands\"\xc9\n" +
 	"\n" +
 	"\aCommand\x120\n" +
 	"\x05offer\x18\x01 \x01(\v2\x18.port67.raftlog.v1.OfferH\x00R\x05offer\x12-\n" +
@@ -2155,7 +2263,9 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\n" +
 	"checkpoint\x18\x14 \x01(\v2\x1d.port67.raftlog.v1.CheckpointH\x00R\n" +
 	"checkpoint\x12C\n" +
-	"\freplace_node\x18\x15 \x01(\v2\x1e.port67.raftlog.v1.ReplaceNodeH\x00R\vreplaceNodeB\x06\n" +
+	"\freplace_node\x18\x15 \x01(\v2\x1e.port67.raftlog.v1.ReplaceNodeH\x00R\vreplaceNode\x12=\n" +
+	"\n" +
+	"take_lease\x18\x16 \x01(\v2\x1c.port67.raftlog.v1.TakeLeaseH\x00R\ttakeLeaseB\x06\n" +
 	"\x04kind\"\x9d\x01\n" +
 	"\x06Client\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
@@ -2209,7 +2319,15 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\fReleaseLease\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\fR\x06author\x12\x16\n" +
-	"\x06client\x18\x03 \x01(\fR\x06client\";\n" +
+	"\x06client\x18\x03 \x01(\fR\x06client\"\xc0\x01\n" +
+	"\tTakeLease\x121\n" +
+	"\x06client\x18\x01 \x01(\v2\x19.port67.raftlog.v1.ClientR\x06client\x12\x12\n" +
+	"\x04addr\x18\x02 \x01(\fR\x04addr\x12\x12\n" +
+	"\x04left\x18\x03 \x01(\rR\x04left\x12\x12\n" +
+	"\x04told\x18\x04 \x01(\rR\x04told\x12\x10\n" +
+	"\x03age\x18\x05 \x01(\rR\x03age\x12\x1a\n" +
+	"\bdeclined\x18\x06 \x01(\bR\bdeclined\x12\x16\n" +
+	"\x06author\x18\a \x01(\fR\x06author\";\n" +
 	"\rClearDeclined\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\fR\x06author\"5\n" +
@@ -2301,7 +2419,7 @@ func file_raftlog_v1_raftlog_proto_rawDescGZIP() []byte {
 	return file_raftlog_v1_raftlog_proto_rawDescData
 }
 
-var file_raftlog_v1_raftlog_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_raftlog_v1_raftlog_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_raftlog_v1_raftlog_proto_goTypes = []any{
 	(*Entry)(nil),         // 0: port67.raftlog.v1.Entry
 	(*Command)(nil),       // 1: port67.raftlog.v1.Command
@@ -2315,21 +2433,22 @@ var file_raftlog_v1_raftlog_proto_goTypes = []any{
 	(*SetConfig)(nil),     // 9: port67.raftlog.v1.SetConfig
 	(*DeleteLease)(nil),   // 10: port67.raftlog.v1.DeleteLease
 	(*ReleaseLease)(nil),  // 11: port67.raftlog.v1.ReleaseLease
-	(*ClearDeclined)(nil), // 12: port67.raftlog.v1.ClearDeclined
-	(*AdvanceTime)(nil),   // 13: port67.raftlog.v1.AdvanceTime
-	(*SetBuckets)(nil),    // 14: port67.raftlog.v1.SetBuckets
-	(*Found)(nil),         // 15: port67.raftlog.v1.Found
-	(*PutNode)(nil),       // 16: port67.raftlog.v1.PutNode
-	(*RemoveNode)(nil),    // 17: port67.raftlog.v1.RemoveNode
-	(*ReplaceNode)(nil),   // 18: port67.raftlog.v1.ReplaceNode
-	(*DrainNode)(nil),     // 19: port67.raftlog.v1.DrainNode
-	(*AddToken)(nil),      // 20: port67.raftlog.v1.AddToken
-	(*UseToken)(nil),      // 21: port67.raftlog.v1.UseToken
-	(*SetLevel)(nil),      // 22: port67.raftlog.v1.SetLevel
-	(*Checkpoint)(nil),    // 23: port67.raftlog.v1.Checkpoint
-	(*Node)(nil),          // 24: port67.raftlog.v1.Node
-	(*Result)(nil),        // 25: port67.raftlog.v1.Result
-	(*Lease)(nil),         // 26: port67.raftlog.v1.Lease
+	(*TakeLease)(nil),     // 12: port67.raftlog.v1.TakeLease
+	(*ClearDeclined)(nil), // 13: port67.raftlog.v1.ClearDeclined
+	(*AdvanceTime)(nil),   // 14: port67.raftlog.v1.AdvanceTime
+	(*SetBuckets)(nil),    // 15: port67.raftlog.v1.SetBuckets
+	(*Found)(nil),         // 16: port67.raftlog.v1.Found
+	(*PutNode)(nil),       // 17: port67.raftlog.v1.PutNode
+	(*RemoveNode)(nil),    // 18: port67.raftlog.v1.RemoveNode
+	(*ReplaceNode)(nil),   // 19: port67.raftlog.v1.ReplaceNode
+	(*DrainNode)(nil),     // 20: port67.raftlog.v1.DrainNode
+	(*AddToken)(nil),      // 21: port67.raftlog.v1.AddToken
+	(*UseToken)(nil),      // 22: port67.raftlog.v1.UseToken
+	(*SetLevel)(nil),      // 23: port67.raftlog.v1.SetLevel
+	(*Checkpoint)(nil),    // 24: port67.raftlog.v1.Checkpoint
+	(*Node)(nil),          // 25: port67.raftlog.v1.Node
+	(*Result)(nil),        // 26: port67.raftlog.v1.Result
+	(*Lease)(nil),         // 27: port67.raftlog.v1.Lease
 }
 var file_raftlog_v1_raftlog_proto_depIdxs = []int32{
 	1,  // 0: port67.raftlog.v1.Entry.commands:type_name -> port67.raftlog.v1.Command
@@ -2342,30 +2461,32 @@ var file_raftlog_v1_raftlog_proto_depIdxs = []int32{
 	9,  // 7: port67.raftlog.v1.Command.set_config:type_name -> port67.raftlog.v1.SetConfig
 	10, // 8: port67.raftlog.v1.Command.delete_lease:type_name -> port67.raftlog.v1.DeleteLease
 	11, // 9: port67.raftlog.v1.Command.release_lease:type_name -> port67.raftlog.v1.ReleaseLease
-	12, // 10: port67.raftlog.v1.Command.clear_declined:type_name -> port67.raftlog.v1.ClearDeclined
-	13, // 11: port67.raftlog.v1.Command.advance_time:type_name -> port67.raftlog.v1.AdvanceTime
-	14, // 12: port67.raftlog.v1.Command.set_buckets:type_name -> port67.raftlog.v1.SetBuckets
-	15, // 13: port67.raftlog.v1.Command.found:type_name -> port67.raftlog.v1.Found
-	16, // 14: port67.raftlog.v1.Command.put_node:type_name -> port67.raftlog.v1.PutNode
-	17, // 15: port67.raftlog.v1.Command.remove_node:type_name -> port67.raftlog.v1.RemoveNode
-	19, // 16: port67.raftlog.v1.Command.drain_node:type_name -> port67.raftlog.v1.DrainNode
-	20, // 17: port67.raftlog.v1.Command.add_token:type_name -> port67.raftlog.v1.AddToken
-	21, // 18: port67.raftlog.v1.Command.use_token:type_name -> port67.raftlog.v1.UseToken
-	22, // 19: port67.raftlog.v1.Command.set_level:type_name -> port67.raftlog.v1.SetLevel
-	23, // 20: port67.raftlog.v1.Command.checkpoint:type_name -> port67.raftlog.v1.Checkpoint
-	18, // 21: port67.raftlog.v1.Command.replace_node:type_name -> port67.raftlog.v1.ReplaceNode
-	2,  // 22: port67.raftlog.v1.Offer.client:type_name -> port67.raftlog.v1.Client
-	2,  // 23: port67.raftlog.v1.Bind.client:type_name -> port67.raftlog.v1.Client
-	24, // 24: port67.raftlog.v1.Found.node:type_name -> port67.raftlog.v1.Node
-	24, // 25: port67.raftlog.v1.PutNode.node:type_name -> port67.raftlog.v1.Node
-	24, // 26: port67.raftlog.v1.ReplaceNode.node:type_name -> port67.raftlog.v1.Node
-	24, // 27: port67.raftlog.v1.UseToken.node:type_name -> port67.raftlog.v1.Node
-	26, // 28: port67.raftlog.v1.Result.lease:type_name -> port67.raftlog.v1.Lease
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	13, // 10: port67.raftlog.v1.Command.clear_declined:type_name -> port67.raftlog.v1.ClearDeclined
+	14, // 11: port67.raftlog.v1.Command.advance_time:type_name -> port67.raftlog.v1.AdvanceTime
+	15, // 12: port67.raftlog.v1.Command.set_buckets:type_name -> port67.raftlog.v1.SetBuckets
+	16, // 13: port67.raftlog.v1.Command.found:type_name -> port67.raftlog.v1.Found
+	17, // 14: port67.raftlog.v1.Command.put_node:type_name -> port67.raftlog.v1.PutNode
+	18, // 15: port67.raftlog.v1.Command.remove_node:type_name -> port67.raftlog.v1.RemoveNode
+	20, // 16: port67.raftlog.v1.Command.drain_node:type_name -> port67.raftlog.v1.DrainNode
+	21, // 17: port67.raftlog.v1.Command.add_token:type_name -> port67.raftlog.v1.AddToken
+	22, // 18: port67.raftlog.v1.Command.use_token:type_name -> port67.raftlog.v1.UseToken
+	23, // 19: port67.raftlog.v1.Command.set_level:type_name -> port67.raftlog.v1.SetLevel
+	24, // 20: port67.raftlog.v1.Command.checkpoint:type_name -> port67.raftlog.v1.Checkpoint
+	19, // 21: port67.raftlog.v1.Command.replace_node:type_name -> port67.raftlog.v1.ReplaceNode
+	12, // 22: port67.raftlog.v1.Command.take_lease:type_name -> port67.raftlog.v1.TakeLease
+	2,  // 23: port67.raftlog.v1.Offer.client:type_name -> port67.raftlog.v1.Client
+	2,  // 24: port67.raftlog.v1.Bind.client:type_name -> port67.raftlog.v1.Client
+	2,  // 25: port67.raftlog.v1.TakeLease.client:type_name -> port67.raftlog.v1.Client
+	25, // 26: port67.raftlog.v1.Found.node:type_name -> port67.raftlog.v1.Node
+	25, // 27: port67.raftlog.v1.PutNode.node:type_name -> port67.raftlog.v1.Node
+	25, // 28: port67.raftlog.v1.ReplaceNode.node:type_name -> port67.raftlog.v1.Node
+	25, // 29: port67.raftlog.v1.UseToken.node:type_name -> port67.raftlog.v1.Node
+	27, // 30: port67.raftlog.v1.Result.lease:type_name -> port67.raftlog.v1.Lease
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_raftlog_v1_raftlog_proto_init() }
@@ -2395,6 +2516,7 @@ func file_raftlog_v1_raftlog_proto_init() {
 		(*Command_SetLevel)(nil),
 		(*Command_Checkpoint)(nil),
 		(*Command_ReplaceNode)(nil),
+		(*Command_TakeLease)(nil),
 	}
 	file_raftlog_v1_raftlog_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
@@ -2403,7 +2525,7 @@ func file_raftlog_v1_raftlog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_raftlog_v1_raftlog_proto_rawDesc), len(file_raftlog_v1_raftlog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
