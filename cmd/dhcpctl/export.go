@@ -10,6 +10,7 @@ import (
 
 	"port67/ops/importer/kea"
 	adminv1 "port67/proto/admin/v1"
+	"port67/server/classify"
 	"port67/storage/config"
 	"port67/storage/configfile"
 	"port67/storage/lease"
@@ -64,7 +65,7 @@ func (t *tool) subnetIDs(c *cobra.Command, file string) (map[string]uint32, erro
 		if err != nil {
 			return nil, err
 		}
-		in, err := kea.Import(file, b, openBeside)
+		in, err := kea.Import(file, b, openBeside, classify.Check)
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"port67/ops/importer"
 	"port67/ops/importer/kea"
 	adminv1 "port67/proto/admin/v1"
+	"port67/server/classify"
 	"port67/storage/config"
 	"port67/storage/configfile"
 )
@@ -114,7 +115,7 @@ func (k *takeover) read(leases *kea.Leases) error {
 		if err != nil {
 			return err
 		}
-		in, err := kea.Import(k.config, b, openBeside)
+		in, err := kea.Import(k.config, b, openBeside, classify.Check)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"port67/ops/importer"
 	"port67/ops/importer/kea"
+	"port67/server/classify"
 	"port67/storage/configfile"
 )
 
@@ -23,7 +24,7 @@ func checkKea(w io.Writer, file string) error {
 		}
 		b, err := os.ReadFile(name)
 		return name, b, err
-	})
+	}, classify.Check)
 	if err != nil {
 		return err
 	}

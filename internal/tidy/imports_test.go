@@ -134,7 +134,7 @@ var table = []row{
 
 	{"ops/importer", codec, nil, nil, "the report of every importer"},
 	{
-		"ops/importer/kea", codec, []string{"ops/importer", "storage/config", "storage/lease"}, nil,
+		"ops/importer/kea", codec, []string{"ops/importer", "storage/config", "storage/lease", "storage/option"}, nil,
 		"Kea's JSON and CSV are read here: no library gives positions, comments and includes",
 	},
 

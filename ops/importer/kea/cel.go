@@ -73,13 +73,16 @@ func (s *speaker) test(src string) (string, *ExpressionError) {
 	return out.text, s.err
 }
 
-// template returns the octets that a template-test stands for.
-func (s *speaker) template(src string) (string, *ExpressionError) {
+// template returns the text or the octets that a template-test stands for.
+func (s *speaker) template(src string) (phrase, *ExpressionError) {
 	t, err := parseExpression(src)
 	if err != nil {
-		return "", err
+		return phrase{}, err
 	}
-	out := s.bytes(t, s.say(t))
+	out := s.say(t)
+	if out.sort != words {
+		out.text, out.sort = s.bytes(t, out), octets
+	}
 	return out, s.err
 }
 

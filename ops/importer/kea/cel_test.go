@@ -13,8 +13,8 @@ func tongue(t *testing.T) *translator {
 	tr.definitions = tr.draft.config().Definitions()
 	tr.classes = classNames{
 		ours: map[string]string{"phones": "phones", "boot x": "boot-x"}, taken: map[string]bool{},
-		templates: map[string]string{"by-mac": "pkt.chaddr"}, lost: map[string]string{"odd": "…"},
-		dead: map[string]bool{},
+		lost: map[string]string{"odd": "…"},
+		templates: map[string]phrase{"by-mac": {sort: octets, text: "pkt.chaddr"}},
 	}
 	return tr
 }
@@ -62,9 +62,9 @@ func TestExpression(t *testing.T) {
 		`member('HA_server1')`:                          `true`,
 		`option[1].exists and not member('HA_server1')`: `false`,
 		`option[1].exists and member('HA_server1')`:     `pkt.has("subnet-mask")`,
-		`member('BOOTP')`:                               `pkt.type == "BOOTP"`,
+		`member('BOOTP')`:                               `member("bootp")`,
 		`not member('VENDOR_CLASS_MSFT 5.0')`:           `!(pkt.raw("vendor-class-identifier") == b"MSFT 5.0")`,
-		`member('SPAWN_by-mac_abc')`:                    `(pkt.chaddr) == b"abc"`,
+		`member('SPAWN_by-mac_abc')`:                    `pkt.chaddr == b"abc"`,
 		// Operators.
 		`not (option[1].exists or option[2].exists)`:                `!(pkt.has("subnet-mask") || pkt.has("time-offset"))`,
 		`option[1].exists or option[2].exists and option[3].exists`: `pkt.has("subnet-mask") || (pkt.has("time-offset") && pkt.has("routers"))`,

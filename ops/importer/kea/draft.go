@@ -1,6 +1,7 @@
 package kea
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -8,10 +9,18 @@ import (
 )
 
 // settings is what is said at one level, and where each of it stands. The keys of at are those of our file,
-// an option's is options.CODE.
+// an option's is options.CODE. Guarded options are not in the Settings, but in guarded.
 type settings struct {
 	config.Settings
-	at map[string]*node
+	at      map[string]*node
+	guarded []guarded
+}
+
+// guarded is an option for some classes, with its place.
+type guarded struct {
+	at     *node
+	demand bool // it comes from a class that the level asked for
+	config.GuardedOption
 }
 
 func (s *settings) note(key string, n *node) {
@@ -28,6 +37,7 @@ type draft struct {
 	root        *node
 	decline     config.Decline
 	definitions []*definition
+	spaces      []*optionSpace
 	classes     []*class
 	networks    []*network
 	subnets     []*subnet
@@ -38,19 +48,37 @@ type definition struct {
 	config.OptionDefinition
 }
 
+// optionSpace is a space of sub-options. kea is its name there.
+type optionSpace struct {
+	at         *node // the first definition in it
+	kea        string
+	name       string
+	enterprise uint32
+	options    []*definition
+}
+
 // class is a client class. kea is its name there.
 type class struct {
 	settings
-	at   *node
-	kea  string
-	name string
-	test string
+	at       *node
+	kea      string
+	name     string
+	test     string
+	template string // in the place of a test
+	ignore   bool
+	// onDemand says that the class counts only where it is asked for by name; then options are what it brings
+	// there, always those of them that go out unasked, and optionsAt their places.
+	onDemand  bool
+	options   []config.Option
+	always    []uint8
+	optionsAt map[string]*node
 }
 
 type network struct {
 	settings
-	at   *node
-	name string
+	at      *node
+	name    string
+	classes []string
 }
 
 type subnet struct {
@@ -58,6 +86,7 @@ type subnet struct {
 	at           *node
 	network      *network // nil if it is a link by itself
 	prefix       netip.Prefix
+	classes      []string
 	exclude      []config.AddrRange
 	allocation   config.Allocation
 	pools        []*pool
@@ -83,22 +112,52 @@ type reservation struct {
 
 // config returns the draft as a Config.
 func (d *draft) config() *config.Config {
-	c := &config.Config{Settings: sorted(d.Settings), Decline: d.decline}
+	c := &config.Config{Settings: d.settings.config(), Decline: d.decline}
 	for _, o := range d.definitions {
 		c.OptionDefinitions = append(c.OptionDefinitions, o.OptionDefinition)
 	}
+	for _, o := range d.spaces {
+		space := config.OptionSpace{Name: o.name, Enterprise: o.enterprise}
+		for _, def := range o.options {
+			space.Options = append(space.Options, def.OptionDefinition)
+		}
+		c.OptionSpaces = append(c.OptionSpaces, space)
+	}
 	for _, k := range d.classes {
-		c.Classes = append(c.Classes, config.Class{Name: k.name, Test: k.test, Settings: sorted(k.Settings)})
+		c.Classes = append(c.Classes, config.Class{
+			Name: k.name, Test: k.test, Template: k.template, Ignore: k.ignore, Settings: k.settings.config(),
+		})
 	}
 	for _, n := range d.networks {
 		c.SharedNetworks = append(c.SharedNetworks, config.SharedNetwork{
-			Name: n.name, Settings: sorted(n.Settings), Subnets: d.prefixesOf(n),
+			Name: n.name, Classes: n.classes, Settings: n.settings.config(), Subnets: d.prefixesOf(n),
 		})
 	}
 	for _, s := range d.subnets {
 		c.Subnets = append(c.Subnets, s.config())
 	}
 	return c
+}
+
+// levels returns the settings of all levels, the global ones first.
+func (d *draft) levels() []*settings {
+	out := []*settings{&d.settings}
+	for _, k := range d.classes {
+		out = append(out, &k.settings)
+	}
+	for _, n := range d.networks {
+		out = append(out, &n.settings)
+	}
+	for _, s := range d.subnets {
+		out = append(out, &s.settings)
+		for _, p := range s.pools {
+			out = append(out, &p.settings)
+		}
+		for _, r := range s.reservations {
+			out = append(out, &r.settings)
+		}
+	}
+	return out
 }
 
 // prefixesOf returns the prefixes of a shared network.
@@ -114,25 +173,39 @@ func (d *draft) prefixesOf(n *network) []netip.Prefix {
 
 func (s *subnet) config() config.Subnet {
 	out := config.Subnet{
-		Prefix: s.prefix, Settings: sorted(s.Settings), Exclude: s.exclude, Allocation: s.allocation,
+		Prefix: s.prefix, Classes: s.classes, Settings: s.settings.config(), Exclude: s.exclude,
+		Allocation: s.allocation,
 	}
 	for _, p := range s.pools {
-		out.Pools = append(out.Pools, config.Pool{Range: p.span, Classes: p.classes, Settings: sorted(p.Settings)})
+		out.Pools = append(out.Pools, config.Pool{
+			Range: p.span, Classes: p.classes, Settings: p.settings.config(),
+		})
 	}
 	for _, r := range s.reservations {
 		out.Reservations = append(out.Reservations, config.Reservation{
 			Hardware: r.hardware, ClientID: r.clientID, Address: r.address, Hostname: r.hostname,
-			Settings: sorted(r.Settings),
+			Settings: r.settings.config(),
 		})
 	}
 	return out
 }
 
-// sorted returns s with its options in the order that a Config has them.
-func sorted(s config.Settings) config.Settings {
-	s.Options = slices.Clone(s.Options)
-	config.SortOptions(s.Options)
-	return s
+// config returns s with its options in the order that a Config has them.
+func (s *settings) config() config.Settings {
+	out := s.Settings
+	out.Options = slices.Clone(s.Options)
+	config.SortOptions(out.Options)
+	for _, g := range s.guarded {
+		out.Guarded = append(out.Guarded, g.GuardedOption)
+	}
+	slices.SortStableFunc(out.Guarded, func(a, b config.GuardedOption) int { return cmp.Compare(a.Code, b.Code) })
+	return out
+}
+
+// has says whether the level has a value of an option of its own, for everybody or for some.
+func (s *settings) has(code uint8) bool {
+	return slices.ContainsFunc(s.Options, func(o config.Option) bool { return o.Code == code }) ||
+		slices.ContainsFunc(s.guarded, func(g guarded) bool { return g.Code == code && !g.demand })
 }
 
 // reserved says whether a is promised to somebody in s.

@@ -111,14 +111,6 @@ var keywords = map[string]word{
 	"4o6-interface-id": left(by4o6, ""),
 	"4o6-subnet":       left(by4o6, ""),
 	"dhcp4o6-port":     needless(by4o6),
-	"require-client-classes": left(
-		"classes are evaluated for every client, none on demand",
-		"give the options to the subnet or pool itself",
-	),
-	"evaluate-additional-classes": left(
-		"classes are evaluated for every client, none on demand",
-		"give the options to the subnet or pool itself",
-	),
 
 	// Anywhere.
 	"user-context": left("the configuration has no room for it", inYAML),

@@ -7,6 +7,7 @@ import (
 
 	"port67/ops/importer"
 	"port67/storage/config"
+	"port67/storage/option"
 )
 
 // Imported is what was made of a Kea configuration.
@@ -99,7 +100,7 @@ type translator struct {
 	remarks []remark
 	order   map[*node]int // the place of a node in the order of reading
 
-	definitions *config.Definitions
+	definitions *option.Definitions
 	forms       []defined // the options that the file defines
 	local       []defined // those that the class in hand defines for itself
 	classes     classNames
@@ -139,6 +140,14 @@ func (t *translator) taken(nodes ...*node) {
 
 func (t *translator) changed(n *node, why, todo string) { t.say(n, importer.Changed, why, todo) }
 
+// instead says that a node was changed after all, of which it was said that it was taken.
+func (t *translator) instead(n *node, why string) {
+	t.remarks = slices.DeleteFunc(t.remarks, func(r remark) bool {
+		return r.at == n && n != nil && r.verdict == importer.Taken
+	})
+	t.changed(n, why, "")
+}
+
 // left says that a node was left behind. What was said of it, or of anything in it, is taken back.
 func (t *translator) left(n *node, why, todo string) {
 	t.remarks = slices.DeleteFunc(t.remarks, func(r remark) bool { return r.at == n && n != nil })
@@ -147,6 +156,9 @@ func (t *translator) left(n *node, why, todo string) {
 
 // remarkOn adds what the file does not say, but Kea means, at the place of n.
 func (t *translator) remarkOn(n *node, element, why string) {
+	if n == nil {
+		return
+	}
 	r := remark{at: n, verdict: importer.Changed, element: element, why: why, inside: true}
 	t.remarks = append(t.remarks, r)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"port67/storage/config"
+	"port67/storage/option"
 )
 
 // space is an option of an option space.
@@ -22,6 +23,9 @@ type space struct {
 const (
 	dhcp4Space  = "dhcp4"
 	vendorSpace = "vendor-encapsulated-options-space"
+	agentSpace  = "dhcp-agent-options-space"
+	// enterprisePrefix stands before the number of an enterprise whose sub-options in option 125 a space is.
+	enterprisePrefix = "vendor-"
 )
 
 // optionForm is what Kea knows of an option: the types of its fields in its own words, whether the last
@@ -39,29 +43,31 @@ type defined struct {
 	optionForm
 }
 
-// keaTypes are the words for our kinds.
-var keaTypes = map[config.Kind]string{
-	config.KindHex: "binary", config.KindEmpty: "empty", config.KindAddress: "ipv4-address",
-	config.KindAddress6: "ipv6-address", config.KindBool: "boolean", config.KindUint8: "uint8",
-	config.KindUint16: "uint16", config.KindUint32: "uint32", config.KindInt32: "int32",
-	config.KindText:   "string",
-	config.KindDomain: "fqdn", config.KindAddressPair: "ipv4-address", config.KindRoute: "route",
-	config.KindURI: "uri", config.KindSIPServers: "binary",
+// keaTypes are the words for our kinds, where they differ. Kea has no words for the forms of single options.
+var keaTypes = map[option.Kind]string{
+	option.Hex: "binary", option.Bool: "boolean", option.Text: "string", option.Domain: "fqdn",
+	option.AddressPair: "ipv4-address", option.Route: "route", option.CountedText: "tuple", option.SIPServers: "binary",
+	option.SearchList: "fqdn", option.UserClasses: "binary", option.Resolver: "internal", option.NameOrAddress: "binary",
+	option.AddressGroup: "binary", option.VendorOptions: "empty", option.EnterpriseOptions: "uint32",
 }
 
 // ourTypes are the words of option-definitions for Kea's. What is missing we cannot define.
 var ourTypes = map[string]string{
 	"binary": "hex", "empty": "empty", "ipv4-address": "ipv4-address", "ipv6-address": "ipv6-address",
-	"boolean": "bool", "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "int32": "int32",
-	"string": "text", "fqdn": "domain-name",
+	"boolean": "bool", "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "int8": "int8", "int16": "int16",
+	"int32": "int32", "string": "text", "fqdn": "domain-name", "tuple": "counted-text",
 }
 
 // standardForm returns what Kea knows of an option of the registry.
-func standardForm(def config.OptionDef) optionForm {
+func standardForm(def option.Def) optionForm {
 	f := optionForm{name: def.Name, array: def.Type.List}
-	for _, k := range def.Type.Fields {
-		f.fields = append(f.fields, keaTypes[k])
-		if k == config.KindAddressPair {
+	for _, field := range def.Type.Fields {
+		word, ok := keaTypes[field.Kind]
+		if !ok {
+			word = field.Kind.String()
+		}
+		f.fields = append(f.fields, word)
+		if field.Kind == option.AddressPair || field.Kind == option.SearchList {
 			f.array = true
 		}
 	}
@@ -70,12 +76,8 @@ func standardForm(def config.OptionDef) optionForm {
 		f.encapsulates = vendorSpace
 	case 124:
 		f.fields = []string{"uint32", "binary"}
-	case 125:
-		f.fields = []string{"uint32"}
 	case 159:
 		f.fields = []string{"uint8", "psid"}
-	case 162:
-		f.fields = []string{"internal"} // A notation of Kea's own.
 	}
 	return f
 }
@@ -101,7 +103,7 @@ func csvFields(data string) []string {
 
 // encode returns the octets of a value that is written with commas between its fields, and how many of the
 // fields Kea would pass over.
-func (f optionForm) encode(data string) (octets []byte, ignored int, err error) {
+func (f optionForm) encode(d *option.Definitions, data string) (octets []byte, ignored int, err error) {
 	items := csvFields(data)
 	if strings.TrimSpace(data) == "" {
 		items = nil
@@ -114,7 +116,7 @@ func (f optionForm) encode(data string) (octets []byte, ignored int, err error) 
 		if i >= len(f.fields) && !f.array {
 			return octets, len(items) - i, nil
 		}
-		if octets, err = appendKea(octets, kind, item); err != nil {
+		if octets, err = appendKea(d, octets, kind, item); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -125,7 +127,7 @@ func (f optionForm) encode(data string) (octets []byte, ignored int, err error) 
 }
 
 // appendKea appends one field.
-func appendKea(b []byte, kind, s string) ([]byte, error) {
+func appendKea(d *option.Definitions, b []byte, kind, s string) ([]byte, error) {
 	switch kind {
 	case "binary":
 		data, err := parseOctets(s)
@@ -136,7 +138,7 @@ func appendKea(b []byte, kind, s string) ([]byte, error) {
 		}
 		return append(b, s...), nil
 	case "boolean":
-		on, err := config.ParseBool(s)
+		on, err := option.ParseBool(s)
 		if on {
 			return append(b, 1), err
 		}
@@ -146,21 +148,21 @@ func appendKea(b []byte, kind, s string) ([]byte, error) {
 	case "psid":
 		return appendPSID(b, s)
 	case "uri":
-		return appendKeaName(b, kind, s)
+		return appendKeaName(d, b, kind, s)
 	case "tuple":
 		if len(s) > 255 {
 			return nil, errors.New("text of more than 255 octets")
 		}
 		return append(append(b, byte(len(s))), s...), nil
 	}
-	return appendKeaName(b, kind, s)
+	return appendKeaName(d, b, kind, s)
 }
 
 // appendKeaName appends an address, a route or a domain name.
-func appendKeaName(b []byte, kind, s string) ([]byte, error) {
-	words := map[string]config.Kind{
-		"ipv4-address": config.KindAddress, "ipv6-address": config.KindAddress6, "fqdn": config.KindDomain,
-		"route": config.KindRoute, "uri": config.KindURI,
+func appendKeaName(d *option.Definitions, b []byte, kind, s string) ([]byte, error) {
+	words := map[string]option.Kind{
+		"ipv4-address": option.Address, "ipv6-address": option.Address6, "fqdn": option.Domain,
+		"route": option.Route, "uri": option.URI,
 	}
 	k, ok := words[kind]
 	if !ok {
@@ -170,8 +172,7 @@ func appendKeaName(b []byte, kind, s string) ([]byte, error) {
 		prefix, router, _ := strings.Cut(s, " - ")
 		s = strings.TrimSpace(prefix) + " via " + strings.TrimSpace(router)
 	}
-	def := config.OptionDef{Type: config.OptionType{Fields: []config.Kind{k}, List: true}}
-	octets, err := config.EncodeValue(def, []string{s})
+	octets, _, err := d.Encode(option.Def{Type: option.Type{Fields: []option.Field{{Kind: k}}}}, s)
 	return append(b, octets...), err
 }
 

@@ -1,6 +1,7 @@
 package kea
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -8,87 +9,18 @@ import (
 	"strings"
 
 	"port67/storage/config"
+	"port67/storage/option"
 )
-
-// optionDefs translates the definitions of options.
-func (t *translator) optionDefs(obj *node) {
-	standard := new(config.Config).Definitions()
-	for _, n := range t.objects(obj, "option-def") {
-		t.optionDef(n, standard)
-	}
-	c := t.draft.config()
-	t.definitions = c.Definitions()
-}
-
-// optionDef reads one definition. Without standard ones to compare with it is a class's own.
-func (t *translator) optionDef(n *node, standard *config.Definitions) {
-	name, nameAt := t.text(n, "name")
-	code, codeAt := t.uint(n, "code")
-	kind, kindAt := t.text(n, "type")
-	if nameAt == nil || codeAt == nil || kindAt == nil {
-		t.left(n, "no name, code or type", "complete it; Kea would refuse it, too")
-		return
-	}
-	in, _ := t.text(n, "space")
-	inner, _ := t.text(n, "encapsulate")
-	array, _ := t.bool(n, "array")
-	records, _ := t.text(n, "record-types")
-	f := optionForm{name: name, fields: []string{kind}, encapsulates: inner, array: array != nil && *array}
-	if kind == "record" {
-		f.fields = csvFields(records)
-	}
-	if in == "" {
-		in = dhcp4Space
-	}
-	if standard == nil {
-		t.local = append(t.local, defined{space{in, *code}, f})
-		t.changed(n, "values were encoded by it; the definition itself has no place in a class", "")
-		return
-	}
-	t.forms = append(t.forms, defined{space{in, *code}, f})
-	if in != dhcp4Space {
-		t.changed(n, "options of the space "+in+" become octets inside of the option that holds them", "")
-		return
-	}
-	var words []string
-	for i, k := range f.fields {
-		w := ourTypes[k]
-		if w == "" {
-			t.left(n, "type "+k+" cannot be defined here; the option's values were taken as octets", "")
-			return
-		}
-		if f.array && i == len(f.fields)-1 {
-			w += " list"
-		}
-		words = append(words, w)
-	}
-	if def := standard.ByCode(uint8(*code)); *code < 256 && def.Name != "" {
-		t.left(n, fmt.Sprintf("option %d is a standard one here: %s; values were encoded as Kea's file has it",
-			*code, def.Name), "")
-		return
-	}
-	if *code == 0 || *code > 254 {
-		t.left(n, fmt.Sprintf("code %d: codes go from 1 to 254", *code), "")
-		return
-	}
-	if inner != "" {
-		words = []string{"hex"}
-		t.changed(n, "the options inside become part of the value", "")
-	} else {
-		t.taken(n)
-	}
-	t.draft.definitions = append(t.draft.definitions, &definition{n, config.OptionDefinition{
-		Name: name, Code: uint8(*code), Type: words,
-	}})
-}
 
 // datum is one entry of option-data that has a value.
 type datum struct {
-	at     *node
-	in     string
-	code   uint32
-	form   optionForm
-	octets []byte
+	at      *node
+	in      string
+	code    uint32
+	form    optionForm
+	octets  []byte
+	classes []string // for which alone it is
+	inside  bool     // it became part of another
 }
 
 // options translates the options of one level.
@@ -105,7 +37,7 @@ func (t *translator) options(obj *node, s *settings) {
 		}
 	}
 	for i := range data {
-		if d := &data[i]; !d.at.told {
+		if d := &data[i]; d.in != dhcp4Space && !d.inside && !d.at.told {
 			t.suboptionAlone(s, d, data)
 		}
 	}
@@ -118,72 +50,159 @@ func (t *translator) setOption(s *settings, d *datum, data []datum) {
 		t.left(d.at, "option "+strconv.Itoa(int(code))+" "+why, "")
 		return
 	}
-	value := slices.Clone(d.octets)
-	inner := d.form.encapsulates
-	if code == 125 && len(value) == 4 {
-		inner = fmt.Sprintf("vendor-%d", binary.BigEndian.Uint32(value))
-	}
-	if inside := t.suboptions(inner, data); len(inside) > 0 {
-		if code == 125 {
-			value = append(value, byte(len(inside)))
-		}
-		value = append(value, inside...)
-	}
-	if slices.ContainsFunc(s.Options, func(o config.Option) bool { return o.Code == code }) {
-		t.left(d.at, "the option stands twice at this level; the first was taken", "remove one of them")
+	same := func(o config.Option) bool { return o.Code == code }
+	if slices.ContainsFunc(s.Options, same) {
+		t.left(d.at, "the option stands before this for all clients; that was taken", "remove one of them")
 		return
 	}
-	s.Options = append(s.Options, config.Option{Code: code, Data: value})
+	o := t.composed(d, data)
+	if len(d.classes) > 0 {
+		s.guarded = append(s.guarded, guarded{
+			at: d.at, GuardedOption: config.GuardedOption{Option: o, Classes: d.classes},
+		})
+	} else {
+		s.Options = append(s.Options, o)
+	}
 	if !d.at.told {
 		t.taken(d.at)
 	}
 }
 
-// suboptions returns the options of a space as they stand inside of another: code, length, value each.
-func (t *translator) suboptions(in string, data []datum) []byte {
+// composed returns an option with all that stands inside of it: as sub-options of a space where that can be
+// said, else as octets.
+func (t *translator) composed(d *datum, data []datum) config.Option {
+	code := uint8(d.code)
+	def := t.definitions.ByCode(code)
+	var v option.Mapping
+	value := slices.Clone(d.octets)
+	inner := t.suboptions(d.form.encapsulates, data, 0)
+	switch {
+	case code == 125 && len(value) == 4:
+		number := strconv.FormatUint(uint64(binary.BigEndian.Uint32(value)), 10)
+		inner = t.suboptions(enterprisePrefix+number, data, 0)
+		v = option.Mapping{{Name: number, Value: inner.mapping()}}
+		value = append(value, byte(len(inner.octets())))
+	case len(value) > 0 || len(inner) == 0:
+	case code == 43 && t.ourSpace(d.form.encapsulates) != "":
+		v = option.Mapping{{Name: t.ourSpace(d.form.encapsulates), Value: inner.mapping()}}
+	case def.Type.Space != "":
+		v = inner.mapping()
+	}
+	if len(inner) > 0 && v != nil {
+		if octets, in, err := t.definitions.Encode(def, v); err == nil {
+			return config.Option{Code: code, Data: octets, Space: in}
+		}
+	}
+	if octets, ok := t.canonical(def, value); ok {
+		value = octets
+	}
+	return config.Option{Code: code, Data: append(value, inner.octets()...)}
+}
+
+// canonical returns the octets that we make of a list of domain names: Kea does not let them share their ends
+// (RFC 3397 §2), and a client reads the same.
+func (t *translator) canonical(def option.Def, octets []byte) ([]byte, bool) {
+	if len(def.Type.Fields) != 1 || def.Type.Fields[0].Kind != option.SearchList {
+		return nil, false
+	}
+	v, err := t.definitions.Decode(def, octets)
+	if err != nil {
+		return nil, false
+	}
+	octets, _, err = t.definitions.Encode(def, v)
+	return octets, err == nil
+}
+
+// suboption is an option of a space with its value.
+type suboption struct {
+	code   uint8
+	octets []byte
+}
+
+// suboptions is the options of one space, by ascending code.
+type suboptions []suboption
+
+// octets returns them as they stand inside of an option: code, length, value each.
+func (list suboptions) octets() []byte {
 	var out []byte
-	if in == "" {
+	for _, o := range list {
+		out = append(append(out, o.code, byte(len(o.octets))), o.octets...)
+	}
+	return out
+}
+
+// mapping returns them as an administrator would write them, without their names.
+func (list suboptions) mapping() option.Mapping {
+	var out option.Mapping
+	for _, o := range list {
+		out = append(out, option.Pair{Name: strconv.Itoa(int(o.code)), Value: option.Raw(o.octets)})
+	}
+	return out
+}
+
+// suboptionDepthMax is how deep options may lie in others.
+const suboptionDepthMax = 3
+
+// suboptions returns the options of a space at this level, with those that stand inside of them.
+func (t *translator) suboptions(in string, data []datum, depth int) suboptions {
+	var out suboptions
+	if in == "" || depth == suboptionDepthMax {
 		return nil
 	}
 	for i := range data {
 		d := &data[i]
+		if d.in != in {
+			continue
+		}
+		octets := append(slices.Clone(d.octets), t.suboptions(d.form.encapsulates, data, depth+1).octets()...)
 		switch {
-		case d.in != in || d.at.told:
-		case d.code > 255 || len(d.octets) > 255:
-			t.left(d.at, "a sub-option has one octet for its code and one for its length", "")
+		case d.inside || !d.at.told:
 		default:
-			out = append(append(out, byte(d.code), byte(len(d.octets))), d.octets...)
-			t.changed(d.at, "became octets inside of the option that holds it", "")
+			continue // Left behind.
+		}
+		if d.code > 255 || len(octets) > 255 {
+			t.left(d.at, "a sub-option has one octet for its code and one for its length", "")
+			continue
+		}
+		if out = append(out, suboption{uint8(d.code), octets}); !d.inside {
+			d.inside = true
+			t.changed(d.at, "became part of the option that holds it", "")
 		}
 	}
+	slices.SortStableFunc(out, func(a, b suboption) int { return cmp.Compare(a.code, b.code) })
 	return out
 }
 
 // suboptionAlone puts options of vendor spaces into option 43 or 125 where the level does not name these:
 // Kea sends them all the same.
 func (t *translator) suboptionAlone(s *settings, d *datum, data []datum) {
-	enterprise, vendor := strings.CutPrefix(d.in, "vendor-")
+	enterprise, vendor := strings.CutPrefix(d.in, enterprisePrefix)
 	number, isNumber := parseUint(enterprise, 32)
-	var code uint8
-	var value []byte
+	holder := datum{at: d.at, in: dhcp4Space}
 	switch {
 	case d.in == vendorSpace:
-		code, value = 43, t.suboptions(vendorSpace, data)
+		holder.code, holder.form.encapsulates = 43, vendorSpace
 	case vendor && isNumber:
-		inside := t.suboptions(d.in, data)
-		value = binary.BigEndian.AppendUint32(nil, uint32(number))
-		code, value = 125, append(append(value, byte(len(inside))), inside...)
+		holder.code, holder.octets = 125, binary.BigEndian.AppendUint32(nil, uint32(number))
+	case d.in == agentSpace:
+		t.left(d.at, "option 82 belongs to the relay agent and goes back as it came", "")
+		return
 	default:
-		t.left(d.at, "no option at this level holds the space "+d.in, "say the option that holds it, with hex:…")
+		t.left(d.at, "no option at this level holds the space "+d.in, "say the option that holds it")
 		return
 	}
-	taken := func(o config.Option) bool { return o.Code == code }
-	if slices.ContainsFunc(s.Options, taken) || len(value) > 255+5 {
+	code := uint8(holder.code)
+	o := t.composed(&holder, data)
+	i := slices.IndexFunc(s.Options, func(o config.Option) bool { return o.Code == code })
+	switch {
+	case i < 0:
+		s.Options = append(s.Options, o)
+		s.note(optionKey(code), d.at)
+	case code == 125 && o.Space == option.Enterprises && s.Options[i].Space == o.Space:
+		s.Options[i].Data, _ = option.Merge(o.Space, s.Options[i].Data, o.Data)
+	default:
 		t.left(d.at, fmt.Sprintf("option %d has another value at this level", code), "say it by hand, with hex:…")
-		return
 	}
-	s.Options = append(s.Options, config.Option{Code: code, Data: value})
-	s.note(optionKey(code), d.at)
 }
 
 // optionData reads one entry. It notes what is always and what is never sent.
@@ -196,13 +215,16 @@ func (t *translator) optionData(n *node, s *settings) (datum, bool) {
 		t.left(n, fmt.Sprintf("code %d: codes go from 1 to 254", d.code), "")
 		return d, false
 	}
-	if guard := guardOf(n); guard != nil {
-		t.left(n, "only for some classes, and without that it would be sent to everybody",
-			"give it to the class, in classes[].options")
+	if !t.optionGuard(n, &d) {
 		return d, false
 	}
 	always, _ := t.bool(n, "always-send")
 	never, _ := t.bool(n, "never-send")
+	if len(d.classes) > 0 && never != nil && *never {
+		t.left(n, "never sent to some classes, which is not to be had here",
+			"say never-send in the class")
+		return d, false
+	}
 	if d.in == dhcp4Space && (always != nil && *always || never != nil && *never) {
 		if why := config.RefusedOption(uint8(d.code)); why != "" {
 			t.left(n, fmt.Sprintf("option %d %s", d.code, why), "")
@@ -239,7 +261,7 @@ func (t *translator) optionValue(n *node, d datum, s *settings) (datum, bool) {
 	case csv != nil && !*csv, d.form.fields == nil:
 		d.octets, err = parseOctets(text)
 	default:
-		d.octets, ignored, err = d.form.encode(text)
+		d.octets, ignored, err = d.form.encode(t.definitions, text)
 	}
 	if err != nil {
 		t.left(n, "data: "+err.Error(), "say the option by hand, with hex:… if need be")
@@ -255,10 +277,24 @@ func (t *translator) optionValue(n *node, d datum, s *settings) (datum, bool) {
 			"text is written \\\\,", ignored), "")
 	}
 	d.at = n
-	if d.in == dhcp4Space {
+	if d.in == dhcp4Space && len(d.classes) == 0 {
 		s.note(optionKey(uint8(d.code)), n)
 	}
 	return d, true
+}
+
+// optionGuard notes for which classes alone an entry is. It says whether the entry can be kept.
+func (t *translator) optionGuard(n *node, d *datum) bool {
+	var kept bool
+	switch d.classes, kept = t.guard(n, nil); {
+	case !kept:
+		t.shut(n)
+	case len(d.classes) > 0 && d.in != dhcp4Space:
+		t.left(n, "only for some classes, and here that is said of an option as a whole",
+			"say the option that holds it for these classes")
+		return false
+	}
+	return kept
 }
 
 // whichOption finds the option that an entry is about.
@@ -278,6 +314,10 @@ func (t *translator) whichOption(n *node) (datum, bool) {
 			d.code, d.form = f.code, f.optionForm
 			return d, true
 		}
+	}
+	if standard, ok := t.standardSub(d.in, name, code); ok {
+		d.code, d.form = uint32(standard.Code), standardForm(standard)
+		return d, true
 	}
 	switch {
 	case d.in != dhcp4Space && codeAt == nil:
@@ -303,4 +343,21 @@ func (t *translator) whichOption(n *node) (datum, bool) {
 		d.form = standardForm(def)
 	}
 	return d, true
+}
+
+// standardSub returns a sub-option of an enterprise that the registry knows, by name or code.
+func (t *translator) standardSub(in, name string, code *uint32) (option.Def, bool) {
+	enterprise, _ := strings.CutPrefix(in, enterprisePrefix)
+	number, ok := parseUint(enterprise, 32)
+	for _, s := range option.StandardSpaces() {
+		if !ok || number == 0 || uint64(s.Enterprise) != number {
+			continue
+		}
+		for _, o := range s.Options {
+			if code == nil && o.Name == name || code != nil && uint32(o.Code) == *code {
+				return o, true
+			}
+		}
+	}
+	return option.Def{}, false
 }

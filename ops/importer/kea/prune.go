@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"port67/storage/config"
+	"port67/storage/option"
 )
 
 // roundsMax bounds how often the draft is looked at again after something was taken out of it.
@@ -63,11 +64,15 @@ func (t *translator) keepRouters(s *subnet, level *settings) {
 			continue
 		}
 		for data := o.Data; len(data) >= 4; data = data[4:] {
-			if a := netip.AddrFrom4([4]byte(data[:4])); s.keep(a) {
-				t.remarkOn(level.at[optionKey(3)], s.at.element+".pools",
-					a.String()+" is a router that clients are told of, and lay in a pool: it was excluded")
-			}
+			t.keepRouter(s, level.at[optionKey(3)], netip.AddrFrom4([4]byte(data[:4])))
 		}
+	}
+}
+
+func (t *translator) keepRouter(s *subnet, at *node, a netip.Addr) {
+	if s.keep(a) {
+		t.remarkOn(at, s.at.element+".pools",
+			a.String()+" is a router that clients are told of, and lay in a pool: it was excluded")
 	}
 }
 
@@ -75,7 +80,7 @@ func (t *translator) keepRouters(s *subnet, level *settings) {
 type remover struct {
 	t           *translator
 	draft       *draft
-	definitions *config.Definitions
+	definitions *option.Definitions
 	drop        map[any]bool
 }
 
@@ -105,6 +110,8 @@ func (r *remover) problem(p config.Problem) {
 	switch {
 	case first.key == "option-definitions" && within(d.definitions, first.index):
 		r.out(d.definitions[first.index], d.definitions[first.index].at, p.Text)
+	case first.key == "option-spaces" && within(d.spaces, first.index):
+		r.space(d.spaces[first.index], rest, p)
 	case first.key == "classes" && within(d.classes, first.index):
 		k := d.classes[first.index]
 		if !r.setting(&k.settings, rest, p) {
@@ -144,27 +151,73 @@ func (r *remover) class(k *class, why string) {
 	}
 	r.out(k, k.at, why)
 	for _, other := range r.draft.classes {
-		if strings.Contains(other.test, "member("+textLiteral(k.name)+")") {
+		asks := strings.TrimSuffix("member("+textLiteral(k.name), `"`)
+		if strings.Contains(other.test, asks+`")`) || strings.Contains(other.test, asks+":") {
 			r.class(other, "its test names the class "+k.name+", which was left behind")
 		}
 	}
+	why = noGuard + "class " + k.name + " was left behind"
+	for _, n := range r.draft.networks {
+		if n.classes = r.unguard(n.classes, k, n, n.at, why); r.drop[n] {
+			r.inNetwork(n)
+		}
+	}
 	for _, s := range r.draft.subnets {
+		s.classes = r.unguard(s.classes, k, s, s.at, why)
 		for _, p := range s.pools {
-			if slices.Contains(p.classes, k.name) {
-				r.out(p, p.at, noGuard+"class "+k.name+" was left behind")
+			p.classes = r.unguard(p.classes, k, p, p.at, why)
+		}
+	}
+	for _, s := range r.draft.levels() {
+		s.guarded = slices.DeleteFunc(s.guarded, func(g guarded) bool {
+			i := slices.Index(g.Classes, k.name)
+			if i >= 0 && len(g.Classes) == 1 {
+				r.t.left(g.at, why, "")
+				return true
 			}
+			return false
+		})
+		for i := range s.guarded {
+			s.guarded[i].Classes = without(s.guarded[i].Classes, k.name)
 		}
 	}
 }
 
-// noGuard begins the reason why a pool is left behind with the class that guards it.
-const noGuard = "its guard cannot be kept, and without it the pool would be open to everybody: "
+// unguard takes a class out of a guard, and part with it if nothing else guards it.
+func (r *remover) unguard(classes []string, k *class, part any, at *node, why string) []string {
+	if slices.Equal(classes, []string{k.name}) {
+		r.out(part, at, why)
+		return classes
+	}
+	return without(classes, k.name)
+}
+
+func without(classes []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(classes), func(c string) bool { return c == name })
+}
+
+// space takes a definition out of a space, or the space as a whole. Options that are made of it become
+// octets.
+func (r *remover) space(s *optionSpace, rest string, p config.Problem) {
+	next, _ := cutStep(rest)
+	if next.key == "options" && within(s.options, next.index) {
+		def := s.options[next.index]
+		r.out(def, def.at, p.Text)
+		return
+	}
+	r.out(s, s.at, "space "+s.kea+": "+p.Text)
+}
 
 func (r *remover) network(n *network, rest string, p config.Problem) {
 	if r.setting(&n.settings, rest, p) {
 		return
 	}
 	r.out(n, n.at, p.Text)
+	r.inNetwork(n)
+}
+
+// inNetwork marks what is in a network that goes.
+func (r *remover) inNetwork(n *network) {
 	for _, s := range r.draft.subnets {
 		if s.network == n {
 			r.drop[s] = true
@@ -180,11 +233,7 @@ func (r *remover) subnet(s *subnet, rest string, p config.Problem) {
 		if r.setting(&k.settings, inner, p) {
 			return
 		}
-		why := p.Text
-		if strings.HasPrefix(inner, "classes") {
-			why = noGuard + p.Text
-		}
-		r.out(k, k.at, why)
+		r.out(k, k.at, p.Text)
 	case next.key == "reservations" && within(s.reservations, next.index):
 		r.reservation(s, s.reservations[next.index], inner, p)
 	case !r.setting(&s.settings, rest, p):
@@ -253,15 +302,62 @@ func cutCode(codes []uint8, i int) ([]uint8, string) {
 
 func optionKey(code uint8) string { return "options." + strconv.Itoa(int(code)) }
 
-// option takes out the option of that name, or all if there are too many octets.
-func (r *remover) option(s *settings, name string, p config.Problem) bool {
-	def, err := r.definitions.Find(name)
+// option takes out the option of that path, or all if there are too many octets. One that could not be made
+// of sub-options stays, as octets.
+func (r *remover) option(s *settings, path string, p config.Problem) bool {
+	about := func(code uint8) bool {
+		rest, ok := strings.CutPrefix(path, r.definitions.Name(code))
+		return path == "" || ok && (rest == "" || rest[0] == '[' || rest[0] == '.')
+	}
+	for i := range s.Options {
+		if o := &s.Options[i]; about(o.Code) && o.Space != "" && path != "" && !strings.Contains(path, "[") {
+			o.Space = ""
+			r.t.remarkOn(s.at[optionKey(o.Code)], p.Path, "became octets: "+p.Text)
+			return true
+		}
+	}
+	if strings.Contains(path, "[") {
+		return r.guardedOption(s, path, about, p)
+	}
 	for _, o := range slices.Clone(s.Options) {
-		if name != "" && (err != nil || o.Code != def.Code) {
+		if about(o.Code) {
+			s.Options = slices.DeleteFunc(s.Options, func(k config.Option) bool { return k.Code == o.Code })
+			r.leave(s, optionKey(o.Code), p)
+		}
+	}
+	if path == "" {
+		for _, g := range s.guarded {
+			r.t.left(g.at, p.Text, "")
+		}
+		s.guarded = nil
+	}
+	return true
+}
+
+// guardedOption takes out one of the values that an option has for some classes: NAME[I].
+func (r *remover) guardedOption(s *settings, path string, about func(uint8) bool, p config.Problem) bool {
+	name, tail, _ := strings.Cut(path, "[")
+	number, _, _ := strings.Cut(tail, "]")
+	nth, err := strconv.Atoi(number)
+	if err != nil {
+		r.t.leftIn(r.draft.root, p.Path, p.Text)
+		return true
+	}
+	for i := range s.guarded {
+		if !about(s.guarded[i].Code) || r.definitions.Name(s.guarded[i].Code) != name {
 			continue
 		}
-		s.Options = slices.DeleteFunc(s.Options, func(k config.Option) bool { return k.Code == o.Code })
-		r.leave(s, optionKey(o.Code), p)
+		if nth--; nth >= 0 {
+			continue
+		}
+		if g := &s.guarded[i]; g.Space != "" {
+			g.Space = ""
+			r.t.remarkOn(g.at, p.Path, "became octets: "+p.Text)
+			return true
+		}
+		r.t.left(s.guarded[i].at, p.Text, "")
+		s.guarded = slices.Delete(s.guarded, i, i+1)
+		return true
 	}
 	return true
 }
@@ -270,6 +366,10 @@ func (r *remover) option(s *settings, name string, p config.Problem) bool {
 func (r *remover) sweep() {
 	d := r.draft
 	d.definitions = keepers(d.definitions, r.drop)
+	d.spaces = keepers(d.spaces, r.drop)
+	for _, s := range d.spaces {
+		s.options = keepers(s.options, r.drop)
+	}
 	d.classes = keepers(d.classes, r.drop)
 	d.subnets = keepers(d.subnets, r.drop)
 	for _, s := range d.subnets {

@@ -26,10 +26,9 @@ type level struct {
 	t1, t2   config.Permille
 	sent1    config.Permille // what our configuration says so far
 	sent2    config.Permille
-	guards   [][]string // one list for each level that has a guard: any of it, and all of them
-	ha       bool       // a scope of a pair was among the guards
-	inSubnet bool       // reservations-in-subnet
-	global   bool       // reservations-global
+	ha       bool // a scope of a pair was among the guards
+	inSubnet bool // reservations-in-subnet
+	global   bool // reservations-global
 }
 
 // firstLevel returns what holds before anything is said.
@@ -68,7 +67,9 @@ func (t *translator) settingsOf(obj *node, s *settings, above level) level {
 		t.taken(n)
 	}
 	t.matchClientID(obj)
-	t.options(obj, s)
+	if obj != t.draft.root { // Global options name classes, which are not read yet.
+		t.options(obj, s)
+	}
 	t.reservationModes(obj, &l)
 	return l
 }

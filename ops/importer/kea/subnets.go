@@ -23,7 +23,13 @@ func (t *translator) network(n *node, above level) {
 	default:
 		t.taken(at)
 	}
-	l := t.guard(n, t.settingsOf(n, &k.settings, above))
+	l := t.settingsOf(n, &k.settings, above)
+	var kept bool
+	if k.classes, kept = t.guard(n, &l); !kept {
+		t.shut(n)
+		return
+	}
+	t.demand(n, &k.settings)
 	t.draft.networks = append(t.draft.networks, k)
 	relays := n.get("relay")
 	for _, s := range t.objects(n, "subnet4") {
@@ -67,11 +73,21 @@ func (t *translator) subnet(n *node, in *network, above level) {
 		t.out.SubnetIDs[s.prefix] = *id
 		t.say(idAt, keywordID.verdict, keywordID.why, "")
 	}
-	l := t.guard(n, t.settingsOf(n, &s.settings, above))
+	l := t.settingsOf(n, &s.settings, above)
+	var kept bool
+	if s.classes, kept = t.guard(n, &l); !kept {
+		t.shut(n)
+		return
+	}
+	var around []*settings
+	if in != nil {
+		around = []*settings{&in.settings}
+	}
+	t.demand(n, &s.settings, around...)
 	t.allocator(n, s)
 	t.relays(n.get("relay"), []netip.Prefix{s.prefix})
 	for _, k := range t.objects(n, "pools") {
-		t.pool(k, s, l)
+		t.pool(k, s, l, append(around, &s.settings))
 	}
 	t.mergeHalves(s)
 	for _, k := range t.objects(n, "reservations") {
@@ -138,7 +154,7 @@ func (t *translator) relays(n *node, prefixes []netip.Prefix) {
 
 // pool translates a pool. One whose guard cannot be kept is left behind, so that it is not open to
 // everybody.
-func (t *translator) pool(n *node, s *subnet, above level) {
+func (t *translator) pool(n *node, s *subnet, above level, around []*settings) {
 	text, at := t.text(n, "pool")
 	span, err := parseRange(text)
 	if at == nil || err != nil {
@@ -153,9 +169,13 @@ func (t *translator) pool(n *node, s *subnet, above level) {
 		t.taken(at)
 	}
 	l := t.settingsOf(n, &p.settings, above)
-	l = t.guard(n, l)
+	var kept bool
+	if p.classes, kept = t.guard(n, &l); !kept {
+		t.shut(n)
+		return
+	}
+	t.demand(n, &p.settings, around...)
 	p.ha = l.ha
-	p.classes = t.guardClasses(n, l.guards)
 	s.pools = append(s.pools, p)
 }
 
@@ -192,7 +212,7 @@ func (t *translator) mergeHalves(s *subnet) {
 	for _, p := range s.pools {
 		if len(out) > 0 {
 			last := out[len(out)-1]
-			same := slices.Equal(last.classes, p.classes) && reflect.DeepEqual(last.Settings, p.Settings)
+			same := slices.Equal(last.classes, p.classes) && reflect.DeepEqual(last.settings.config(), p.settings.config())
 			if last.ha && p.ha && same && last.span.Last.Next() == p.span.First {
 				last.span.Last = p.span.Last
 				t.changed(p.at.get("pool"), "joined with the other half of the pair: "+last.span.String(), "")

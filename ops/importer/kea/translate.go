@@ -20,6 +20,7 @@ func (t *translator) root(file, obj *node) {
 	t.daemon(obj)
 	t.hooks(obj)
 	t.clientClasses(obj, l)
+	t.options(obj, &d.settings)
 	t.globals = t.objects(obj, "reservations")
 	for _, n := range t.objects(obj, "shared-networks") {
 		t.network(n, l)
@@ -28,6 +29,8 @@ func (t *translator) root(file, obj *node) {
 		t.subnet(n, nil, l)
 	}
 	t.globalReservations()
+	t.yield()
+	t.standAlone()
 }
 
 // defaults says what Kea means where its file says nothing and we would do otherwise.
