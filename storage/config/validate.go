@@ -45,6 +45,7 @@ func (c *Config) Validate() []Problem {
 	}
 	v.global = v.settings("", &c.Settings, v.global)
 	v.globals()
+	v.leaseQuery()
 	v.optionDefinitions()
 	v.optionSpaces()
 	v.classes()
