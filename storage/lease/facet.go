@@ -24,10 +24,10 @@ const (
 	subRelayID  = 12
 )
 
-// RelayOption returns a sub-option of l.RelayInfo and whether it is there. A sub-option that is cut off ends
-// the list.
-func (l *Lease) RelayOption(code uint8) (string, bool) {
-	for b := l.RelayInfo; len(b) >= 2 && len(b) >= 2+int(b[1]); b = b[2+int(b[1]):] {
+// RelayOption returns a sub-option of the relay agent information info (RFC 3046 §2.0) and whether it is
+// there. A sub-option that is cut off ends the list.
+func RelayOption(info string, code uint8) (string, bool) {
+	for b := info; len(b) >= 2 && len(b) >= 2+int(b[1]); b = b[2+int(b[1]):] {
 		if b[0] == code {
 			return b[2 : 2+int(b[1])], true
 		}
@@ -43,9 +43,9 @@ func (l *Lease) Facet(f Facet) (value string, ok bool) {
 			value = string([]byte{l.HType}) + l.CHAddr
 		}
 	case ByRemoteID:
-		value, _ = l.RelayOption(subRemoteID)
+		value, _ = RelayOption(l.RelayInfo, subRemoteID)
 	case ByRelayID:
-		value, _ = l.RelayOption(subRelayID)
+		value, _ = RelayOption(l.RelayInfo, subRelayID)
 	}
 	return value, value != ""
 }
@@ -53,8 +53,8 @@ func (l *Lease) Facet(f Facet) (value string, ok bool) {
 // facets is the index of the leases by their facets. It is there only while somebody wants to look: it costs
 // memory, and it is derived, so that neither snapshot nor digest knows of it.
 //
-// An entry is 16 octets: a hash instead of the value, for the lease has that. The hash is cut from SHA-256, so
-// that nobody finds many values that share one. IPv6 addresses are passed over in silence.
+// An entry is 16 octets: a hash instead of the value, for the lease has that. The hash is cut from SHA-256,
+// so that nobody finds many values that share one. IPv6 addresses are passed over in silence.
 type facets struct {
 	tree *btree.BTreeG[facetEntry]
 	// from is how far collect has come; whole says that it has come to the end.
