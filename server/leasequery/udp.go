@@ -36,31 +36,30 @@ var usual = []byte{optLeaseTime, optT1, optT2, optLastTransaction, optAssociated
 // Every node that hears the question answers: the requester chose whom to ask, and all answers are the same.
 // A node whose copy of the state may be old keeps silent (LQ-011): a wrong DHCPLEASEUNASSIGNED cuts a client
 // off.
-func Answer(view storage.View, q *dhcp4.Query, in *dhcp4.Ingress, at Moment) (dhcp4.Message, dhcp4.Dest, Why) {
+func Answer(view storage.View, q *dhcp4.Query, in *dhcp4.Ingress, at Moment,
+) (m dhcp4.Message, to dhcp4.Dest, why Why) {
 	c := view.Config()
-	if !q.Relayed() {
-		return dhcp4.Message{}, dhcp4.Dest{}, NotRelayed
-	}
-	if c == nil || !c.MayQueryLeases(q.GIAddr) {
-		return dhcp4.Message{}, dhcp4.Dest{}, Stranger
-	}
 	s, one := selectorOf(q)
 	sid, named := identifier(in)
 	switch {
+	case !q.Relayed():
+		return m, to, NotRelayed
+	case c == nil || !c.MayQueryLeases(q.GIAddr):
+		return m, to, Stranger
 	case !one:
-		return dhcp4.Message{}, dhcp4.Dest{}, Unclear
+		return m, to, Unclear
 	case !named:
-		return dhcp4.Message{}, dhcp4.Dest{}, NoIdentifier
+		return m, to, NoIdentifier
 	case !at.Fresh:
-		return dhcp4.Message{}, dhcp4.Dest{}, OutOfTouch
+		return m, to, OutOfTouch
 	}
 	found, ok := s.leases(view, netip.Addr{}, foundMax)
 	if !ok {
-		return dhcp4.Message{}, dhcp4.Dest{}, NotIndexed
+		return m, to, NotIndexed
 	}
 	f := latest(found, at)
 	f.config = c
-	m := header(q, sid)
+	m = header(q, sid)
 	b := builder{fact: &f}
 	list, listed := q.Options.Get(optParameterList)
 	if !listed || len(list) == 0 {
@@ -91,7 +90,8 @@ func Answer(view storage.View, q *dhcp4.Query, in *dhcp4.Ingress, at Moment) (dh
 		b.put(optRelayInfo, dhcp4.RankKeep, info) // LQ-006, unless the one in store was asked for.
 	}
 	m.Options = b.list
-	return m, dhcp4.Dest{Kind: dhcp4.DestRouted, Addr: q.GIAddr, Port: dhcp4.ServerPort, Source: sid}, Answered
+	to = dhcp4.Dest{Kind: dhcp4.DestRouted, Addr: q.GIAddr, Port: dhcp4.ServerPort, Source: sid}
+	return m, to, Answered
 }
 
 // header returns a reply to q without a type.

@@ -35,8 +35,8 @@ const (
 	idleUsual = 300 * time.Second
 	// stallUsual is how long a requester may take nothing of what is sent.
 	stallUsual = 60 * time.Second
-	// lookEvery is how often the configuration is looked at: whether anybody may ask.
-	lookEvery = time.Second
+	// lookUsual is how often the configuration is looked at: whether anybody may ask.
+	lookUsual = time.Second
 	// partingTime is what a connection has for its last messages when the node stops.
 	partingTime = time.Second
 )
@@ -61,7 +61,7 @@ type Options struct {
 	Log       *slog.Logger
 
 	ConnectionsMax, ConnectionsEach, QueriesMax int // 0 means the usual
-	Idle, Stall                                 time.Duration
+	Idle, Stall, Look                           time.Duration
 	// Opened is told where the port opened. It may be nil.
 	Opened func(netip.AddrPort)
 }
@@ -88,12 +88,14 @@ func New(o Options) *Listener {
 	if o.Address == "" {
 		o.Address = addressUsual
 	}
-	if o.Idle <= 0 {
-		o.Idle = idleUsual
+	long := func(d *time.Duration, otherwise time.Duration) {
+		if *d <= 0 {
+			*d = otherwise
+		}
 	}
-	if o.Stall <= 0 {
-		o.Stall = stallUsual
-	}
+	long(&o.Idle, idleUsual)
+	long(&o.Stall, stallUsual)
+	long(&o.Look, lookUsual)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -104,7 +106,7 @@ func New(o Options) *Listener {
 // the port: their queries are told that this node cannot go on. That the port cannot be opened is no reason
 // to serve no clients: it is logged, and tried again.
 func (l *Listener) Run(ctx context.Context) error {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(l.opt.Look)
 	defer tick.Stop()
 	warned := false
 	for {
@@ -155,7 +157,7 @@ func (l *Listener) serve(ctx context.Context) error {
 
 // watch returns when ctx ends or nobody may ask any more.
 func (l *Listener) watch(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(l.opt.Look)
 	defer tick.Stop()
 	for l.opt.Server.AnswersLeaseQueries() {
 		select {
