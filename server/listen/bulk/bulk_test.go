@@ -54,6 +54,7 @@ func (s *site) InTouch() bool                                        { return tr
 func (s *site) Handled(server.Exchange)                              {}
 func (s *site) Ignored(int)                                          {}
 func (s *site) Irregular(dhcp4.Irregularity)                         {}
+func (s *site) ClassErrors(int)                                      {}
 func (s *site) Omitted(int)                                          {}
 func (s *site) Send4(context.Context, []byte, dhcp4.Dest) error      { return nil }
 func (s *site) Now() time.Time                                       { return time.Unix(1_800_000_000, 0) }
