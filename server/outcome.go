@@ -24,6 +24,7 @@ const (
 	Released
 	Declined
 	AddressNotNeeded
+	LeaseQueryAnswered
 
 	HandledElsewhere
 	OtherServer
@@ -65,6 +66,12 @@ const (
 	ReservedElsewhere
 	ReservedButHeld
 	TooMany
+
+	LeaseQueryNotRelayed
+	LeaseQueryNotAllowed
+	LeaseQueryUnclear
+	LeaseQueryNotReady
+	LeaseQueryAborted
 
 	SendFailed
 	Panicked
@@ -115,6 +122,10 @@ var outcomes = [...]entry{
 			"so (RFC 8925).",
 		"Nothing.",
 	},
+	LeaseQueryAnswered: {
+		"leasequery_answered",
+		"A relay agent asked what is known of a lease, or of many, and was told.", "Nothing.",
+	},
 	HandledElsewhere: {
 		"handled_elsewhere", "Another node answered before it was this node's turn.",
 		"Nothing: so it should be.",
@@ -163,7 +174,9 @@ var outcomes = [...]entry{
 		"Give the interface an address in its subnet.",
 	},
 	OutOfTouch: {
-		"out_of_touch", "This node has not heard from the leader for some seconds and makes no offers.",
+		"out_of_touch",
+		"This node has not heard from the leader for some seconds: it makes no offers and answers no " +
+			"leasequery.",
 		"Look at the network between the nodes: dhcpctl cluster status.",
 	},
 	NoQuorum: {
@@ -282,6 +295,31 @@ var outcomes = [...]entry{
 	TooMany: {
 		"too_many", "A device that asks by RARP was answered four times within this second already.",
 		"Look at the device, or for a loop in the network, if it is frequent.",
+	},
+	LeaseQueryNotRelayed: {
+		"leasequery_not_relayed", "A DHCPLEASEQUERY without giaddr: there is nobody to answer to.",
+		"If it is frequent, find out who sends it; a requester has to fill in its own address.",
+	},
+	LeaseQueryNotAllowed: {
+		"leasequery_not_allowed",
+		"A leasequery in the name of one whom the configuration does not allow to ask, or a connection " +
+			"from there, which was closed.",
+		"Add it to leasequery.requesters if it should know who has which address; else find out who asks.",
+	},
+	LeaseQueryUnclear: {
+		"leasequery_unclear", "A leasequery that asks for nothing, or for several things at once.",
+		"Find the requester; its leasequery is broken.",
+	},
+	LeaseQueryNotReady: {
+		"leasequery_not_ready",
+		"Leasequery was allowed a moment ago, and the leases are still being indexed.",
+		"Nothing: it ends by itself, after some seconds for every 100,000 leases.",
+	},
+	LeaseQueryAborted: {
+		"leasequery_aborted",
+		"A bulk leasequery ended before all was told: the connection was closed, or the requester took " +
+			"nothing for a minute, or this node stopped.",
+		"Look at the requester if it is frequent.",
 	},
 	SendFailed: {
 		"send_failed", "The reply could not be put on the wire.",

@@ -18,6 +18,8 @@ import (
 var typeWords = map[string]dhcp4.MessageType{
 	"DISCOVER": dhcp4.Discover, "REQUEST": dhcp4.Request, "DECLINE": dhcp4.Decline, "RELEASE": dhcp4.Release,
 	"INFORM": dhcp4.Inform, "OFFER": dhcp4.OfferMsg, "ACK": dhcp4.ACK, "NAK": dhcp4.NAK, "BOOTP": 0,
+	"LEASEQUERY": dhcp4.LeaseQuery, "LEASEUNASSIGNED": dhcp4.LeaseUnassigned,
+	"LEASEUNKNOWN": dhcp4.LeaseUnknown, "LEASEACTIVE": dhcp4.LeaseActive,
 }
 
 // parseScript turns a line like "DISCOVER xid=1 client=1 giaddr=10.68.0.1" into a datagram that n1 hears on
@@ -78,6 +80,9 @@ func field(t *testing.T, b []byte, in *dhcp4.Ingress, name, value string) []byte
 		in.Src, in.Dst = netip.AddrPortFrom(netip.MustParseAddr(value), 67), in.Local
 	case "client":
 		b[33] = byte(number(8))
+	case "anonymous": // no hardware address
+		copy(b[1:3], []byte{0, 0})
+		copy(b[28:34], make([]byte, 6))
 	case "src":
 		in.Src = netip.AddrPortFrom(netip.MustParseAddr(value), 68)
 	case "dst":

@@ -41,6 +41,9 @@ func (s *Server) Serve4(ctx context.Context, in Datagram) Outcome {
 
 // exchange4 is the straight line from a parsed message to its reply. The error is for people.
 func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram) (Outcome, error) {
+	if query.Type == dhcp4.LeaseQuery {
+		return s.leaseQuery4(ctx, query, in)
+	}
 	key, _ := query.ClientKey()
 	x := exchangeOf(s.cluster, query, key)
 	if o := s.inflight.enter(x); o != 0 {

@@ -11,6 +11,9 @@ const clockMax lease.Instant = 1 << 60
 // log.
 const letGoMax = 4096
 
+// collectMax is how many leases one entry indexes at most when leasequery has just been allowed: some 20 ms.
+const collectMax = 4096
+
 // Apply carries out one committed entry and says what came of each of its commands. It is the only way in
 // which a State changes, and the only place where an address is given away.
 //
@@ -32,6 +35,7 @@ func (s *State) Apply(index uint64, e Entry) []Result {
 	s.clock = min(max(s.clock, e.At), clockMax)
 	s.prune()
 	s.leases.Advance(s.clock, letGoMax)
+	s.leases.Collect(collectMax)
 	for i, c := range e.Commands {
 		if i > 0 {
 			s.leases.Advance(s.clock, letGoMax) // As often as if each command were an entry by itself.

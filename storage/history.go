@@ -48,6 +48,7 @@ func (s *State) setConfig(c SetConfig) Result {
 	if n := len(s.history) - revisionsKept; n > 0 {
 		s.history = s.history[n:]
 	}
+	s.leases.IndexFacets(compiled.AnswersLeaseQueries())
 	s.settled.changed()
 	return Result{}
 }

@@ -132,6 +132,10 @@ func Restore(from io.Reader) (*State, error) {
 		return nil, fmt.Errorf("snapshot: digest is %x, the state that was written had %x", digest, r.digest)
 	}
 	s.witness.note(s.index, digest)
+	if s.config != nil {
+		s.leases.IndexFacets(s.config.AnswersLeaseQueries())
+		s.leases.Collect(s.leases.Len())
+	}
 	return s, nil
 }
 

@@ -78,6 +78,12 @@ func (v View) FormerIdentifier(a netip.Addr) bool { return v.s.isFormer(a) }
 // Leases returns the leases from address a on, ascending; all of them if a is the zero Addr.
 func (v View) Leases(from netip.Addr) iter.Seq[lease.Lease] { return v.s.leases.All(from) }
 
+// LeasesHaving returns the leases with that value of f, from address from on by ascending address, at most
+// limit of them. It is false unless the configuration allows somebody to ask, and for a while after it does.
+func (v View) LeasesHaving(f lease.Facet, value string, from netip.Addr, limit int) ([]lease.Lease, bool) {
+	return v.s.leases.Having(f, value, from, limit)
+}
+
 // LeaseCount returns how many leases there are, living and past.
 func (v View) LeaseCount() int { return v.s.leases.Len() }
 
@@ -111,8 +117,12 @@ func (v View) Buckets() (owners [lease.Buckets]NodeID, epoch uint64) { return v.
 func (v View) Anomalies() uint64 { return v.s.anomalies }
 
 // NextDue returns the next moment at which the clock changes something: an address becomes reusable, a
-// token expires. It is worth a Tick. False means that nothing is due, ever.
+// token expires. It is worth a Tick, and so is an index that is not whole. False means that nothing is due,
+// ever.
 func (v View) NextDue() (lease.Instant, bool) {
+	if v.s.leases.Collecting() {
+		return v.s.clock, true
+	}
 	at, ok := v.s.leases.NextDue()
 	for i := range v.s.tokens {
 		if t := v.s.tokens[i].Expires; !ok || t < at {

@@ -17,6 +17,7 @@ import (
 	"port67/server/admin"
 	"port67/server/clock"
 	"port67/server/listen"
+	"port67/server/listen/bulk"
 	"port67/server/metrics"
 	"port67/storage"
 )
@@ -29,6 +30,7 @@ type node struct {
 	spine     *server.Server
 	rarp      *server.RARP
 	listener  *listen.Listener
+	bulk      *bulk.Listener
 	admin     *admin.Server
 	counts    *metrics.Metrics
 	pages     net.Listener // of /metrics, /healthz and /readyz; nil: off
@@ -77,6 +79,9 @@ func (n *node) open() (err error) {
 	n.rarp = server.NewRARP(server.RARPOptions{
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(), Reader: n.agreement, Timekeeper: n.agreement,
 		Neighbours: n.agreement, Sender: n.listener, Observer: n.counts, Clock: clock.System{}, Logger: log,
+	})
+	n.bulk = bulk.New(bulk.Options{
+		Server: asked{n.spine, n.agreement}, Addresses: n.listener.Addresses, Observer: n.counts, Log: log,
 	})
 	n.admin, err = admin.NewServer(admin.Options{
 		Cluster: n.agreement, Socket: s.AdminSocket, SocketGroup: s.AdminGroup, Listen: s.AdminListen,
@@ -156,9 +161,11 @@ func (n *node) ready() error {
 func (n *node) lifecycle(manager notifier) lifecycle {
 	l := lifecycle{
 		agreement: part{"agreement", n.agreement.Run},
-		front:     []part{{"DHCP listener", n.listener.Run}, {"admin API", n.admin.Run}},
-		aside:     []part{{"addresses", n.followAddresses}},
-		leave:     n.agreement.Leave, tell: manager.tell, log: n.log,
+		front: []part{
+			{"DHCP listener", n.listener.Run}, {"bulk leasequery", n.bulk.Run}, {"admin API", n.admin.Run},
+		},
+		aside: []part{{"addresses", n.followAddresses}},
+		leave: n.agreement.Leave, tell: manager.tell, log: n.log,
 	}
 	if n.pages != nil {
 		l.front = append(l.front, part{"metrics", func(ctx context.Context) error {

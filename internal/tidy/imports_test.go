@@ -74,6 +74,9 @@ var table = []row{
 	{
 		"server/rarp", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
 	},
+	{
+		"server/leasequery", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
+	},
 	{"server/wire4", codec, []string{"server/dhcp4"}, nil, "our own parser and encoder"},
 	{
 		"server/classify", codec, []string{"storage/config", "storage/option"}, []string{"cel.dev/cel-go/..."},
@@ -82,7 +85,8 @@ var table = []row{
 	{
 		"server", spine,
 		[]string{
-			"server/classify", "server/dhcp4", "server/rarp", "server/wire4", "storage", "storage/config",
+			"server/classify", "server/dhcp4", "server/leasequery", "server/rarp", "server/wire4", "storage",
+			"storage/config",
 			"storage/lease",
 		}, nil,
 		"keeps tables of exchanges and offers under a mutex; time is a port",
@@ -93,6 +97,7 @@ var table = []row{
 		[]string{"github.com/vishvananda/netlink", "golang.org/x/sys/unix", "github.com/mdlayher/packet", "golang.org/x/net/..."},
 		"sockets and interfaces",
 	},
+	{"server/listen/bulk", shell, []string{"server", "server/dhcp4", "server/wire4"}, nil, "connections for bulk leasequery"},
 	{
 		"server/admin", shell,
 		[]string{
@@ -176,6 +181,7 @@ var bans = []ban{
 	{"cluster/logcodec", "github.com/hashicorp/raft", "the codec is needed where Raft is not"},
 	{"server/dhcp4", "server/wire4", "octets are not its matter"},
 	{"server", "server/listen", "sockets are the port Sender4"},
+	{"server/leasequery", "server/wire4", "octets are not its matter"},
 	{"server", "server/metrics", "metrics are the port Observer"},
 	{"server/admin", "server/listen", "the API does not touch sockets"},
 	{"cmd/dhcpctl", "cluster/...", "the tool sees the cluster as any client does, through the admin API"},

@@ -79,7 +79,7 @@ func (b *builder) put(code uint8, rank uint16, data []byte) {
 // times appends lease time, T1 and T2.
 func (b *builder) times() {
 	b.put(optLeaseTime, RankKeep, seconds(b.g.told))
-	t1, t2 := Timers(b.g.told, b.g.T1, b.g.T2, shareOf(b.d.Key, b.g.TimerSpread))
+	t1, t2 := Timers(b.g.told, b.g.T1, b.g.T2, ShareOf(b.d.Key, b.g.TimerSpread))
 	if t1 != 0 && !b.g.NeverSend[optT1] {
 		b.put(optT1, RankKeep, seconds(t1))
 	}

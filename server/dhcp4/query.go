@@ -24,6 +24,13 @@ const (
 	NAK      MessageType = 6
 	Release  MessageType = 7
 	Inform   MessageType = 8
+
+	LeaseQuery      MessageType = 10 // this and the next three: RFC 4388 §6.1
+	LeaseUnassigned MessageType = 11
+	LeaseUnknown    MessageType = 12
+	LeaseActive     MessageType = 13
+	BulkLeaseQuery  MessageType = 14 // RFC 6926 §6.2.1
+	LeaseQueryDone  MessageType = 15
 )
 
 // BroadcastFlag is the B bit of the flags field (RFC 2131 §2).

@@ -154,9 +154,9 @@ func TestTimers_V4_078_Spread(t *testing.T) {
 	var least, most lease.Seconds = 3600, 0
 	for i := range 10_000 {
 		k := lease.ClientIDKey([]byte{0, byte(i >> 8), byte(i)})
-		share := shareOf(k, 100)
+		share := ShareOf(k, 100)
 		t1, t2 := Timers(3600, 500, 875, share)
-		if t1 < 1619 || t1 > 1980 || t2 < 2834 || t2 > 3465 || t1 >= t2 || shareOf(k, 100) != share {
+		if t1 < 1619 || t1 > 1980 || t2 < 2834 || t2 > 3465 || t1 >= t2 || ShareOf(k, 100) != share {
 			t.Fatalf("client %d: T1 %d T2 %d, want 1800 and 3150 within a tenth", i, t1, t2)
 		}
 		least, most = min(least, t1), max(most, t1)
@@ -164,7 +164,7 @@ func TestTimers_V4_078_Spread(t *testing.T) {
 	if least > 1630 || most < 1970 {
 		t.Errorf("T1 from %d to %d, want most of 1620 to 1980 in use", least, most)
 	}
-	if t1, t2 := Timers(3600, 500, 875, shareOf("anybody", 0)); t1 != 1800 || t2 != 3150 {
+	if t1, t2 := Timers(3600, 500, 875, ShareOf("anybody", 0)); t1 != 1800 || t2 != 3150 {
 		t.Errorf("off: T1 %d T2 %d, want 1800 and 3150", t1, t2)
 	}
 	if t1, t2 := Timers(3600, 500, 950, 100_000); t1 != 1800 || t2 != 3420 {

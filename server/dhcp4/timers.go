@@ -8,9 +8,9 @@ import (
 // million is the unit in which a client's share of the spread is counted.
 const million = 1_000_000
 
-// shareOf returns by how many millionths the timers of client k are moved: a hash of the client within
+// ShareOf returns by how many millionths the timers of client k are moved: a hash of the client within
 // spread, to either side (V4-078). It is the same at every renewal and on every node.
-func shareOf(k lease.Key, spread config.Permille) int64 {
+func ShareOf(k lease.Key, spread config.Permille) int64 {
 	if spread == 0 {
 		return 0
 	}

@@ -173,6 +173,10 @@ func typeWord(kind dhcp4.MessageType, o server.Outcome) string {
 		return "release"
 	case dhcp4.Inform:
 		return "inform"
+	case dhcp4.LeaseQuery:
+		return "leasequery"
+	case dhcp4.BulkLeaseQuery:
+		return "bulk_leasequery"
 	}
 	if kind == 0 && o == server.BOOTPUnserved {
 		return "bootp"

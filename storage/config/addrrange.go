@@ -99,3 +99,24 @@ func lastAddr(p netip.Prefix) netip.Addr {
 func unusable(p netip.Prefix, a netip.Addr) bool {
 	return p.Bits() <= 30 && (a == p.Addr() || a == lastAddr(p))
 }
+
+// ParseRequester reads the address of an agent, or a prefix that holds several.
+func ParseRequester(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil && a.Is4() {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil || !p.Addr().Is4() {
+		return netip.Prefix{}, fmt.Errorf("%q is neither an IPv4 address nor a prefix: write as in 10.67.0.1 or "+
+			"10.67.0.0/24", s)
+	}
+	return p, nil
+}
+
+// FormatRequester writes what ParseRequester reads.
+func FormatRequester(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}

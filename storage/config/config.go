@@ -24,6 +24,7 @@ type Config struct {
 	NAKUnknownLinks   bool               `json:"nak_unknown_links,omitempty"`
 	Decline           Decline            `json:"decline,omitzero"`
 	Probe             Probe              `json:"probe,omitzero"`
+	LeaseQuery        LeaseQuery         `json:"leasequery,omitzero"`
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
 	OptionSpaces      []OptionSpace      `json:"option_spaces,omitempty"`
 	Classes           []Class            `json:"classes,omitempty"`
@@ -107,6 +108,12 @@ type Probe struct {
 	ICMP          bool   `json:"icmp,omitempty"`
 	ARP           bool   `json:"arp,omitempty"`
 	TimeoutMillis uint32 `json:"timeout_millis,omitempty"`
+}
+
+// LeaseQuery says who may ask what is known of leases (RFC 4388, RFC 6926).
+type LeaseQuery struct {
+	// Requesters are the agents that are answered, by address; none means that nobody is.
+	Requesters []netip.Prefix `json:"requesters,omitempty"`
 }
 
 // Option is one DHCP option with its value as it stands on the wire.

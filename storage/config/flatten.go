@@ -23,6 +23,8 @@ func flatten(c *Config) []item {
 	f.leaf("", "probe by ICMP", c.Probe.ICMP, "on")
 	f.leaf("", "probe by ARP", c.Probe.ARP, "on")
 	f.leaf("", "probe timeout", c.Probe.TimeoutMillis != 0, strconv.Itoa(int(c.Probe.TimeoutMillis))+"ms")
+	requesters := c.LeaseQuery.Requesters
+	f.leaf("", "leasequery requesters", len(requesters) > 0, joined(requesters, FormatRequester))
 	for i := range c.OptionDefinitions {
 		o := &c.OptionDefinitions[i]
 		f.leaf("", "option definition "+o.Name, true, o.words())

@@ -90,3 +90,13 @@ func (s *CompiledSubnet) PoolOf(a netip.Addr) (*CompiledPool, bool) {
 
 // Size returns the number of addresses in p that may be given dynamically.
 func (p *CompiledPool) Size() uint64 { return p.size }
+
+// AnswersLeaseQueries says whether anybody may ask what is known of leases.
+func (c *Compiled) AnswersLeaseQueries() bool { return len(c.Config.LeaseQuery.Requesters) > 0 }
+
+// MayQueryLeases says whether the agent at a may ask what is known of leases. Who lives where, and since
+// when, is nobody else's business.
+func (c *Compiled) MayQueryLeases(a netip.Addr) bool {
+	list := c.Config.LeaseQuery.Requesters
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(a) })
+}

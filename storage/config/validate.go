@@ -31,6 +31,7 @@ const (
 	optionOctetsMax = 1024 // of one option; a reply of 1500 octets holds little more
 	levelOctetsMax  = 4096 // of all options of one level
 	nameOctetsMax   = 64
+	requestersMax   = 1024
 
 	timerSpreadMax Permille = 100 // beyond a tenth T1 and T2 are no longer what they are called
 )
@@ -45,6 +46,7 @@ func (c *Config) Validate() []Problem {
 	}
 	v.global = v.settings("", &c.Settings, v.global)
 	v.globals()
+	v.leaseQuery()
 	v.optionDefinitions()
 	v.optionSpaces()
 	v.classes()
@@ -210,4 +212,25 @@ func checkName(s string) string {
 		return fmt.Sprintf("name %q: digits alone are a code", s)
 	}
 	return ""
+}
+
+// leaseQuery checks who may ask. That everybody may is never meant: leases are private.
+func (v *validator) leaseQuery() {
+	list := v.config.LeaseQuery.Requesters
+	if len(list) > requestersMax {
+		v.problem("leasequery.requesters", "%d: at most %d", len(list), requestersMax)
+	}
+	for i, p := range list {
+		path := "leasequery.requesters[" + strconv.Itoa(i) + "]"
+		switch {
+		case !p.IsValid() || !p.Addr().Is4():
+			v.problem(path, "no IPv4 address and no prefix")
+		case p != p.Masked():
+			v.problem(path, "%s has bits behind its length: write %s", p, p.Masked())
+		case p.Bits() < 8:
+			v.problem(path, "%s lets nearly everybody ask who has which address: at most a /8", p)
+		case slices.Contains(list[:i], p):
+			v.problem(path, "%s stands twice: keep one", FormatRequester(p))
+		}
+	}
 }

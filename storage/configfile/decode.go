@@ -38,6 +38,10 @@ func (d *decoder) root(n ast.Node) {
 			d.mapping(path, n, []key{{name: "quarantine", take: value(d, &c.Decline.Quarantine, positive)}})
 		}},
 		{name: "probe", take: d.probe},
+		{name: "leasequery", take: func(path string, n ast.Node) {
+			list := &c.LeaseQuery.Requesters
+			d.mapping(path, n, []key{{name: "requesters", take: values(d, list, config.ParseRequester)}})
+		}},
 	}
 	keys = append(keys, d.settings(&c.Settings)...)
 	keys = append(keys,

@@ -34,6 +34,9 @@ func Encode(c *config.Config) ([]byte, error) {
 	if t := c.Probe.TimeoutMillis; t != 0 {
 		w.pair("probe", "{timeout: "+strconv.Itoa(int(t))+"ms}")
 	}
+	if list := c.LeaseQuery.Requesters; len(list) > 0 {
+		w.pair("leasequery", "{requesters: "+flow(list, config.FormatRequester)+"}")
+	}
 	w.definitionsOf("option-definitions", c.OptionDefinitions)
 	w.spaces(c.OptionSpaces)
 	w.list("classes", len(c.Classes), func(i int) { w.class(&c.Classes[i]) })

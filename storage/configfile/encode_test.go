@@ -67,6 +67,10 @@ func anyConfig(t *rapid.T) *config.Config {
 	c.NAKUnknownLinks = rapid.Bool().Draw(t, "unknown links")
 	c.Decline.Quarantine = lease.Seconds(rapid.Uint32Range(0, 86400).Draw(t, "quarantine"))
 	c.Probe.TimeoutMillis = rapid.Uint32Range(10, 2000).Draw(t, "timeout")
+	c.LeaseQuery.Requesters = rapid.SampledFrom([][]netip.Prefix{
+		nil, {netip.MustParsePrefix("10.67.0.1/32")},
+		{netip.MustParsePrefix("10.67.0.0/24"), netip.MustParsePrefix("10.68.0.1/32")},
+	}).Draw(t, "requesters")
 	if rapid.Bool().Draw(t, "definitions") {
 		c.OptionDefinitions = []config.OptionDefinition{
 			{Name: "acme", Code: 224, Type: []string{"uint8", "domain-name list"}},

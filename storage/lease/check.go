@@ -55,5 +55,27 @@ func (t *Table) Check() []error {
 	if sum != t.sum {
 		report("sum: not that of the leases")
 	}
+	return append(errs, t.checkFacets()...)
+}
+
+// checkFacets returns where the index by facets disagrees with the leases, if it is there and whole.
+func (t *Table) checkFacets() []error {
+	if t.facets == nil || !t.facets.whole {
+		return nil
+	}
+	var errs []error
+	entries := 0
+	for l := range t.All(netip.Addr{}) {
+		t.facets.each(&l, func(e facetEntry) (facetEntry, bool) {
+			entries++
+			if _, ok := t.facets.tree.Get(e); !ok {
+				errs = append(errs, fmt.Errorf("lease of %v: not to be found by a facet of it", l.Addr))
+			}
+			return e, true
+		})
+	}
+	if n := t.facets.tree.Len(); n != entries {
+		errs = append(errs, fmt.Errorf("facets of leases: %d, want %d", n, entries))
+	}
 	return errs
 }

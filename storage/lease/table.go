@@ -25,6 +25,8 @@ type Table struct {
 	kept  occupancy // held, and not given back by their client
 	bound occupancy // held, and Bound
 
+	facets *facets // nil: nobody looks leases up by them
+
 	moved mark
 	sum   [4]uint64
 }
@@ -108,6 +110,9 @@ func (t *Table) Put(l Lease) {
 		t.unindex(&old, l.Client == old.Client)
 	}
 	t.index(&l, had && l.Client == old.Client)
+	if t.facets != nil {
+		t.facets.put(&old, had, &l)
+	}
 }
 
 // Delete forgets address a. Its booking is forgotten too: the caller knows that nobody relies on it.
@@ -117,6 +122,9 @@ func (t *Table) Delete(a netip.Addr) {
 		return
 	}
 	t.unindex(&old, false)
+	if t.facets != nil {
+		t.facets.each(&old, t.facets.tree.Delete)
+	}
 	t.used.set(a, false)
 	t.held.set(a, false)
 	t.kept.set(a, false)
