@@ -198,35 +198,12 @@ func writeNew(name, text string) error {
 // applyImport puts the configuration into force as config apply does.
 func (t *tool) applyImport(c *cobra.Command, k *takeover) error {
 	name := filepath.Base(k.config) + " of Kea"
-	d, err := t.diff(c, name, k.source)
-	if err != nil {
-		return err
-	}
-	if d.GetStrandedCount() > 0 {
-		if err := t.confirmStranding(c, d); err != nil {
-			return err
-		}
-	}
-	expected := k.revision(c)
-	if expected == nil {
-		expected = &d.Revision
-	}
-	client, err := t.configs(c)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := t.deadline(c, waitDefault)
-	defer cancel()
-	resp, err := client.ApplyConfig(ctx, &adminv1.ApplyConfigRequest{
-		Source: k.source, Name: name, Comment: k.comment, ExpectedRevision: expected, ValidateOnly: t.dryRun,
-	})
-	if err != nil {
-		return err
-	}
-	if t.format == "table" || t.format == "wide" {
-		return t.reportRevision(resp, name+" is in force", resp.GetRevision(), resp.GetUnchanged())
-	}
-	return nil
+	return t.replaceConfig(c, &k.edit, name, k.source, func(expected *uint64) (revised, error) {
+		return call(t, c, waitDefault, adminv1.NewConfigServiceClient, adminv1.ConfigServiceClient.ApplyConfig,
+			&adminv1.ApplyConfigRequest{
+				Source: k.source, Name: name, Comment: k.comment, ExpectedRevision: expected, ValidateOnly: t.dryRun,
+			})
+	}, name+" is in force")
 }
 
 // takeLeases brings leases before the cluster, so many at a time. Those that it refuses are left behind.

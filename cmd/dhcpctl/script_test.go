@@ -225,11 +225,13 @@ func TestShortSpan(t *testing.T) {
 
 // TestFlags_OfWhatChanges: every verb but those that only show has --dry-run, and what asks has --yes as well.
 func TestFlags_OfWhatChanges(t *testing.T) {
-	shows := []string{"list", "show", "history", "watch", "status", "validate", "diff", "version", "completion"}
+	shows := []string{"list", "show", "history", "watch", "status", "validate", "diff", "version", "completion",
+		"leases"} // export kea leases
 	asks := []string{
 		"dhcpctl cluster remove", "dhcpctl cluster advance-time", "dhcpctl cluster upgrade finalize",
 		"dhcpctl lease delete", "dhcpctl lease clear-declined",
 		"dhcpctl reservation delete", "dhcpctl config apply", "dhcpctl config rollback",
+		"dhcpctl import kea",
 	}
 	tool := &tool{terminal: terminal{getenv: func(string) string { return "" }}}
 	everyCommand(tool.root(), func(c *cobra.Command) {

@@ -13,7 +13,7 @@ func tongue(t *testing.T) *translator {
 	tr.definitions = tr.draft.config().Definitions()
 	tr.classes = classNames{
 		ours: map[string]string{"phones": "phones", "boot x": "boot-x"}, taken: map[string]bool{},
-		lost: map[string]string{"odd": "…"},
+		lost:      map[string]string{"odd": "…"},
 		templates: map[string]phrase{"by-mac": {sort: octets, text: "pkt.chaddr"}},
 	}
 	return tr

@@ -198,7 +198,9 @@ func (s *settings) config() config.Settings {
 	for _, g := range s.guarded {
 		out.Guarded = append(out.Guarded, g.GuardedOption)
 	}
-	slices.SortStableFunc(out.Guarded, func(a, b config.GuardedOption) int { return cmp.Compare(a.Code, b.Code) })
+	slices.SortStableFunc(out.Guarded, func(a, b config.GuardedOption) int {
+		return cmp.Compare(a.Code, b.Code)
+	})
 	return out
 }
 

@@ -46,16 +46,17 @@ type defined struct {
 // keaTypes are the words for our kinds, where they differ. Kea has no words for the forms of single options.
 var keaTypes = map[option.Kind]string{
 	option.Hex: "binary", option.Bool: "boolean", option.Text: "string", option.Domain: "fqdn",
-	option.AddressPair: "ipv4-address", option.Route: "route", option.CountedText: "tuple", option.SIPServers: "binary",
-	option.SearchList: "fqdn", option.UserClasses: "binary", option.Resolver: "internal", option.NameOrAddress: "binary",
-	option.AddressGroup: "binary", option.VendorOptions: "empty", option.EnterpriseOptions: "uint32",
+	option.AddressPair: "ipv4-address", option.Route: "route", option.CountedText: "tuple",
+	option.SIPServers: "binary", option.SearchList: "fqdn", option.UserClasses: "binary",
+	option.Resolver: "internal", option.NameOrAddress: "binary", option.AddressGroup: "binary",
+	option.VendorOptions: "empty", option.EnterpriseOptions: "uint32",
 }
 
 // ourTypes are the words of option-definitions for Kea's. What is missing we cannot define.
 var ourTypes = map[string]string{
 	"binary": "hex", "empty": "empty", "ipv4-address": "ipv4-address", "ipv6-address": "ipv6-address",
-	"boolean": "bool", "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "int8": "int8", "int16": "int16",
-	"int32": "int32", "string": "text", "fqdn": "domain-name", "tuple": "counted-text",
+	"boolean": "bool", "uint8": "uint8", "uint16": "uint16", "uint32": "uint32", "int8": "int8",
+	"int16": "int16", "int32": "int32", "string": "text", "fqdn": "domain-name", "tuple": "counted-text",
 }
 
 // standardForm returns what Kea knows of an option of the registry.

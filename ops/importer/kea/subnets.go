@@ -212,7 +212,8 @@ func (t *translator) mergeHalves(s *subnet) {
 	for _, p := range s.pools {
 		if len(out) > 0 {
 			last := out[len(out)-1]
-			same := slices.Equal(last.classes, p.classes) && reflect.DeepEqual(last.settings.config(), p.settings.config())
+			same := slices.Equal(last.classes, p.classes) &&
+				reflect.DeepEqual(last.settings.config(), p.settings.config())
 			if last.ha && p.ha && same && last.span.Last.Next() == p.span.First {
 				last.span.Last = p.span.Last
 				t.changed(p.at.get("pool"), "joined with the other half of the pair: "+last.span.String(), "")
