@@ -174,7 +174,7 @@ func typeWord(kind dhcp4.MessageType, o server.Outcome) string {
 	case dhcp4.Inform:
 		return "inform"
 	}
-	if kind == 0 && o == server.BOOTPUnserved {
+	if kind == 0 && o != server.Malformed && o != server.Panicked {
 		return "bootp"
 	}
 	return "other"

@@ -9,8 +9,8 @@ import (
 	"port67/storage/lease"
 )
 
-// BOOTPSettings are what can be said about clients that speak BOOTP (RFC 951), at every level. A nil or empty field
-// inherits.
+// BOOTPSettings are what can be said about clients that speak BOOTP (RFC 951), at every level. A nil or empty
+// field inherits.
 type BOOTPSettings struct {
 	// Dynamic gives addresses of pools to clients without a reserved one (RFC 1534 §2).
 	Dynamic *bool `json:"dynamic,omitempty"`
