@@ -143,8 +143,8 @@ var outcomes = [...]entry{
 	BOOTPUnserved: {
 		"bootp_unserved",
 		"A BOOTP client without a reserved address, on a link without pools for BOOTP.",
-		"Nothing, unless the device should be served: then reserve an address for it, or set bootp: {dynamic: on} " +
-			"for a pool.",
+		"Nothing, unless the device should be served: then reserve an address for it, or set " +
+			"bootp: {dynamic: on} for a pool.",
 	},
 	ShortRequest: {
 		"short_request", "A BOOTP message of less than 300 octets where short-requests is off.",

@@ -118,8 +118,8 @@ func (c *chooser) bootPools() bool {
 	return false
 }
 
-// bootWanted says whether the message is one that e lets us answer: long enough (BP-014), not meant for another
-// server (BP-010), and for a boot file that there is (BP-012).
+// bootWanted says whether the message is one that e lets us answer: long enough (BP-014), not meant for
+// another server (BP-010), and for a boot file that there is (BP-012).
 func (c *chooser) bootWanted(e *config.Effective) bool {
 	switch {
 	case c.q.Size < bootpSizeMin && !e.BOOTP.ShortRequests:
@@ -209,8 +209,8 @@ func bootFile(q *Query, e *config.Effective, configured string) string {
 	return configured
 }
 
-// bootSize returns the largest datagram that a BOOTP client takes: one with a vendor area of 64 octets, one as
-// large as its own, or what it says (BP-006).
+// bootSize returns the largest datagram that a BOOTP client takes: one with a vendor area of 64 octets, one
+// as large as its own, or what it says (BP-006).
 func (q *Query) bootSize(in *Ingress) int {
 	if b, _ := q.Options.Get(optMaxSize); len(b) == 2 {
 		return q.maxSize(in)
@@ -222,8 +222,8 @@ func (q *Query) bootSize(in *Ingress) int {
 	return max(min(q.Size+bootpOverhead, most), bootpSizeMin+bootpOverhead)
 }
 
-// bootOrder is the options that a vendor area of 64 octets is for, the most wanted first (RFC 1497; BP-006). It
-// never changes.
+// bootOrder is the options that a vendor area of 64 octets is for, the most wanted first (RFC 1497; BP-006).
+// It never changes.
 var bootOrder = [...]uint8{
 	optSubnetMask, optRouter, optDNS, optDomainName, optHostname, optRootPath, optBootSize, optExtensionsPath,
 }
@@ -253,8 +253,8 @@ func (d *Decision) bootOptions(m *Message, g *grant) []ReplyOption {
 	return d.echo(b.list, m, false)
 }
 
-// bootDestination says where a BOOTREPLY goes (RFC 1542 §5.4; BP-013). Other than in DHCP a client that has its
-// address is reached there, whatever relay its message came through.
+// bootDestination says where a BOOTREPLY goes (RFC 1542 §5.4; BP-013). Other than in DHCP a client that has
+// its address is reached there, whatever relay its message came through.
 //
 //	ciaddr set      to ciaddr, port 68
 //	giaddr set      to the relay at giaddr, port 67
