@@ -174,7 +174,8 @@ func typeWord(kind dhcp4.MessageType, o server.Outcome) string {
 	case dhcp4.Inform:
 		return "inform"
 	}
-	if kind == 0 && o != server.Malformed && o != server.Panicked {
+	unread := o == server.Malformed || o == server.Panicked || o == server.Overloaded
+	if kind == 0 && !unread {
 		return "bootp"
 	}
 	return "other"
