@@ -67,4 +67,4 @@ packages-run:
 
 packages-test:
 	@.ci/packages git gcc libc6-dev ca-certificates udhcpc isc-dhcp-client dhcpcd-base isc-dhcp-relay \
-		tshark nftables iproute2 kea-admin nmap
+		tshark nftables iproute2 kea-admin bootpc dnsmasq-base qemu-system-x86 ipxe-qemu nmap

@@ -194,7 +194,6 @@ func TestG4_AConfigurationThatDoesNotFitIsRefusedBeforeItEndsTheNode(t *testing.
 }
 
 func TestSpace_Marks(t *testing.T) {
-	bigBind := storage.Bind{Mode: storage.Selecting}
 	for _, c := range []struct {
 		name        string
 		free, total uint64
@@ -212,8 +211,10 @@ func TestSpace_Marks(t *testing.T) {
 				logger: slog.New(slog.DiscardHandler),
 			}
 			s.look()
-			if err := s.admit(bigBind); (err != nil) != c.refused {
-				t.Errorf("admit = %v", err)
+			for _, mode := range []storage.Mode{storage.Selecting, storage.InitReboot, storage.BOOTP} {
+				if err := s.admit(storage.Bind{Mode: mode}); (err != nil) != c.refused {
+					t.Errorf("mode %d: admit = %v", mode, err)
+				}
 			}
 		})
 	}

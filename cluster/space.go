@@ -149,7 +149,7 @@ func (s *space) admit(c storage.Command) error {
 	case storage.Offer:
 		return fmt.Errorf("%w: "+bindsStopped, storage.ErrOverloaded, s.last.Free>>20)
 	case storage.Bind:
-		if c.Mode == storage.Selecting || c.Mode == storage.InitReboot {
+		if c.Mode == storage.Selecting || c.Mode == storage.InitReboot || c.Mode == storage.BOOTP {
 			return fmt.Errorf("%w: "+bindsStopped, storage.ErrOverloaded, s.last.Free>>20)
 		}
 	}

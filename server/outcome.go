@@ -25,12 +25,15 @@ const (
 	Declined
 	AddressNotNeeded
 	LeaseQueryAnswered
+	AnsweredByBOOTP
 
 	HandledElsewhere
 	OtherServer
 	Filtered
 	Duplicate
 	BOOTPUnserved
+	ShortRequest
+	NoBootFile
 
 	Exhausted
 	ExhaustedTold
@@ -126,6 +129,11 @@ var outcomes = [...]entry{
 		"leasequery_answered",
 		"A relay agent asked what is known of a lease, or of many, and was told.", "Nothing.",
 	},
+	AnsweredByBOOTP: {
+		"answered_by_bootp",
+		"A BOOTP client was told its address: one that the cluster has committed, or the one it has already.",
+		"Nothing.",
+	},
 	HandledElsewhere: {
 		"handled_elsewhere", "Another node answered before it was this node's turn.",
 		"Nothing: so it should be.",
@@ -144,8 +152,18 @@ var outcomes = [...]entry{
 		"Nothing, unless it is frequent: then a relay sends every message twice.",
 	},
 	BOOTPUnserved: {
-		"bootp_unserved", "A BOOTP message without a DHCP message type, which this release does not serve.",
-		"Serve the device by other means.",
+		"bootp_unserved",
+		"A BOOTP client without a reserved address, on a link without pools for BOOTP.",
+		"Nothing, unless the device should be served: then reserve an address for it, or set " +
+			"bootp: {dynamic: on} for a pool.",
+	},
+	ShortRequest: {
+		"short_request", "A BOOTP message of less than 300 octets where short-requests is off.",
+		"Nothing, unless the device should be served: then set short-requests: on.",
+	},
+	NoBootFile: {
+		"no_boot_file", "A BOOTP client names a boot file that is not known, where strict-files is on.",
+		"Add the name to the files of bootp if there is such a file.",
 	},
 	Exhausted: {
 		"exhausted", "No address of the link is free for the client.",
@@ -353,6 +371,10 @@ func outcomeOf(w dhcp4.Why) Outcome {
 	switch w {
 	case dhcp4.BOOTP:
 		return BOOTPUnserved
+	case dhcp4.ShortRequest:
+		return ShortRequest
+	case dhcp4.NoBootFile:
+		return NoBootFile
 	case dhcp4.NotForServers:
 		return NotForServers
 	case dhcp4.NoIdentity:

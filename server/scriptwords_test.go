@@ -124,7 +124,7 @@ func describe(c storage.Command) string {
 	case storage.Offer:
 		return fmt.Sprintf("Offer %v on %s wish %v", c.Client.Key, c.Link, c.Wish)
 	case storage.Bind:
-		mode := []string{"", "selecting", "init-reboot", "renewing", "rebinding"}[c.Mode]
+		mode := []string{"", "selecting", "init-reboot", "renewing", "rebinding", "bootp"}[c.Mode]
 		return fmt.Sprintf("Bind %v on %s %v %s", c.Client.Key, cmp.Or(c.Link, "its link"), c.Addr, mode)
 	case storage.Release:
 		return fmt.Sprintf("Release %v %v", c.Key, c.Addr)

@@ -177,6 +177,8 @@ func (s *Server) reply4(ctx context.Context, x Exchange, d *dhcp4.Decision, resu
 	case query.Type == dhcp4.Decline && result.Refusal == storage.Granted:
 		s.answered(x, d)
 		return Declined, nil
+	case query.Type == 0:
+		o = AnsweredByBOOTP
 	case d.Reply == 0:
 		s.answered(x, d)
 		return refused(result.Refusal), nil

@@ -36,8 +36,11 @@ func (s *State) bind(c Bind) Result {
 	if r, ok := checkClient(&c.Client); !ok {
 		return r
 	}
-	if c.Mode < Selecting || c.Mode > Rebinding || c.Addr.IsValid() && !c.Addr.Is4() {
+	if c.Mode < Selecting || c.Mode > BOOTP || c.Addr.IsValid() && !c.Addr.Is4() {
 		return refuse(Internal, "bind: neither a mode nor an IPv4 address that could be")
+	}
+	if c.Mode == BOOTP {
+		return s.bindBOOTP(&c)
 	}
 	link, ok := s.linkOf(c.Link, c.Addr)
 	if !ok {
@@ -261,9 +264,12 @@ func (b *bid) present() *lease.Lease {
 func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Seconds) {
 	now := s.clock
 	l := b.rec
-	if !b.has || !b.holds(b.sub, &b.rec) || l.Status != lease.Bound {
+	mine := b.has && b.holds(b.sub, &b.rec)
+	if !mine || l.Status != lease.Bound {
 		l.Start = now
 	}
+	sameHost := mine && l.HType == c.HType && l.CHAddr == c.CHAddr
+	l.BOOTP = b.bootp || l.BOOTP && sameHost
 	if !b.has || l.Client != c.Key || c.RelayInfo != "" {
 		l.RelayInfo = c.RelayInfo // Kept for renewals, which do not pass the relay (V4-155).
 	}
@@ -271,6 +277,9 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	l.HType, l.CHAddr, l.Hostname = c.HType, c.CHAddr, c.Hostname
 	e := b.effective(b.title)
 	span := e.LeaseTime(b.asked)
+	if b.bootp {
+		span = e.BOOTP.Lease
+	}
 	if left, keeps := b.kept(e); keeps {
 		span = left
 	}

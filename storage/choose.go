@@ -57,7 +57,7 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease
 	}
 	for _, sub := range c.link.Subnets {
 		for _, pool := range sub.Pools {
-			if !sub.Open(c.classes) || !pool.Open(c.classes) {
+			if !c.open(pool) {
 				continue
 			}
 			w := lease.Wanted{

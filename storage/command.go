@@ -43,6 +43,7 @@ const (
 	InitReboot Mode = 2
 	Renewing   Mode = 3
 	Rebinding  Mode = 4
+	BOOTP      Mode = 5 // no REQUEST but a BOOTREQUEST (RFC 951); Addr is no more than a wish
 )
 
 type (

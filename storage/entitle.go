@@ -17,7 +17,9 @@ type claim struct {
 	key      lease.Key
 	hardware lease.Key // of its hardware address; empty if it has none
 	classes  []string
-	reserved bool // it has a reservation on the link: promise
+	bootp    bool      // it speaks BOOTP
+	twin     lease.Key // then: the same hardware, if it has shown the usual identifier in DHCP
+	reserved bool      // it has a reservation on the link: promise
 	promise  *config.CompiledReservation
 }
 
@@ -110,7 +112,7 @@ func (c *claim) entitled(sub *config.CompiledSubnet, a netip.Addr) (t title, ok,
 		return t, own && sub.Open(c.classes) && !c.s.isOwn(a), !own
 	}
 	pool, ok := sub.PoolOf(a)
-	if !ok || !sub.Open(c.classes) || !pool.Open(c.classes) || c.s.isOwn(a) {
+	if !ok || !c.open(pool) || c.s.isOwn(a) {
 		return t, false, false
 	}
 	t.pool = pool
@@ -123,10 +125,18 @@ func (c *claim) effective(t title) *config.Effective {
 	return c.s.config.EffectiveFor(t.sub, t.pool, cmp.Or(t.reservation, c.promise), c.classes)
 }
 
-// holds says whether l is the client's: it is under the client's key, or both are known by identifiers of
-// one reservation in sub (nil if there is no subnet any more).
+// open says whether the client may have free addresses of pool.
+func (c *claim) open(pool *config.CompiledPool) bool {
+	return pool.Subnet.Open(c.classes) && pool.Open(c.classes) &&
+		(!c.bootp || c.effective(title{sub: pool.Subnet, pool: pool}).BOOTP.Dynamic)
+}
+
+// holds says whether l is the client's: it is under the client's key, it was got by BOOTP under the client's
+// hardware address (BP-004), or both are known by identifiers of one reservation in sub (nil if there is no
+// subnet any more).
 func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
-	if l.Client == c.key {
+	if l.Client == c.key || c.bootp && l.Client == c.twin ||
+		l.BOOTP && c.hardware != "" && l.Hardware() == c.hardware {
 		return true
 	}
 	if sub == nil || l.Client == "" {
@@ -136,11 +146,7 @@ func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
 	if !ok {
 		return false
 	}
-	var hardware lease.Key
-	if l.CHAddr != "" {
-		hardware = lease.HardwareKey(l.HType, []byte(l.CHAddr))
-	}
-	theirs, ok := sub.ReservationFor(l.Client, hardware)
+	theirs, ok := sub.ReservationFor(l.Client, l.Hardware())
 	return ok && theirs == mine
 }
 
@@ -165,32 +171,52 @@ func givenBack(sub *config.CompiledSubnet, l *lease.Lease) bool {
 
 // held returns the client's leases on the link, living and past, by ascending address.
 func (c *claim) held() []lease.Lease {
-	var out []lease.Lease
-	add := func(k lease.Key) {
-		for _, l := range c.s.leases.ByClient(k) {
-			sub, ok := c.subnet(l.Addr)
-			if ok && c.holds(sub, &l) {
-				out = append(out, l)
-			}
-		}
-	}
-	add(c.key)
-	if !c.reserved {
+	out := c.under(nil, c.key)
+	keys := c.otherKeys()
+	if len(keys) == 0 {
 		return out
 	}
-	keys := []lease.Key{c.key}
-	for _, sub := range c.link.Subnets {
-		r, ok := c.reservation(sub)
-		if !ok {
-			continue
+	for _, k := range keys {
+		out = c.under(out, k)
+	}
+	slices.SortFunc(out, func(a, b lease.Lease) int { return a.Addr.Compare(b.Addr) })
+	return slices.CompactFunc(out, func(a, b lease.Lease) bool { return a.Addr == b.Addr })
+}
+
+// under appends the client's leases on the link that are found by Key k.
+func (c *claim) under(out []lease.Lease, k lease.Key) []lease.Lease {
+	for _, l := range c.s.leases.ByClient(k) {
+		sub, ok := c.subnet(l.Addr)
+		if ok && c.holds(sub, &l) {
+			out = append(out, l)
 		}
-		for _, k := range r.Keys {
-			if !slices.Contains(keys, k) {
-				keys = append(keys, k)
+	}
+	return out
+}
+
+// otherKeys returns the Keys beside its own by which leases of the client may be found.
+func (c *claim) otherKeys() []lease.Key {
+	var keys []lease.Key
+	add := func(k lease.Key) {
+		if k != "" && k != c.key && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	if c.bootp {
+		add(c.twin)
+	}
+	if c.s.leases.BOOTP() > 0 {
+		add(c.hardware)
+	}
+	if !c.reserved {
+		return keys
+	}
+	for _, sub := range c.link.Subnets {
+		if r, ok := c.reservation(sub); ok {
+			for _, k := range r.Keys {
 				add(k)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b lease.Lease) int { return a.Addr.Compare(b.Addr) })
-	return out
+	return keys
 }

@@ -63,6 +63,7 @@ func everything(t testing.TB) *State {
 	l := lease.Lease{
 		Addr: addr("10.67.0.12"), Client: "c", Status: lease.Bound, Booked: 2_000_001, Reusable: 2_000_002,
 		Withheld: 2_000_003, Start: 1, Last: 2, Told: 3, HType: 4, CHAddr: "x", Hostname: "y", RelayInfo: "z",
+		BOOTP: true,
 	}
 	s.leases.Put(l)
 	return s
@@ -289,7 +290,7 @@ func randomCommand(r *rand.Rand, w *world) Command {
 	asked := []lease.Seconds{0, 300, 86400}[r.Intn(3)]
 	switch k := r.Intn(40); {
 	case k < 16:
-		b := Bind{Client: c, Link: link, Addr: a, Mode: Mode(1 + r.Intn(4)), AskedLease: asked}
+		b := Bind{Client: c, Link: link, Addr: a, Mode: Mode(1 + r.Intn(5)), AskedLease: asked}
 		if r.Intn(5) == 0 {
 			b.Addr = netip.Addr{}
 		}
@@ -320,7 +321,7 @@ func randomCommand(r *rand.Rand, w *world) Command {
 
 func randomConfig(r *rand.Rand) *config.Config {
 	var changes []func(*config.Config)
-	for _, f := range []func(*config.Config){earlyReuse, printer("10.67.0.15"), printer("10.67.0.100"), otherPool} {
+	for _, f := range []func(*config.Config){earlyReuse, printer("10.67.0.15"), printer("10.67.0.100"), otherPool, bootp(86400)} {
 		if r.Intn(4) == 0 && len(changes) == 0 {
 			changes = append(changes, f)
 		}

@@ -47,6 +47,14 @@ func (v View) Suitable(c Client, link string, asked netip.Addr, owned *lease.Buc
 	return v.s.suitable(c, link, asked, owned, taken)
 }
 
+// SuitableBOOTP is Suitable for a client that speaks BOOTP. booked says that the address is the client's for
+// ever, by the log: it may be told so again without asking.
+func (v View) SuitableBOOTP(c Client, link string, wish netip.Addr, owned *lease.BucketSet,
+	taken *lease.Space,
+) (a netip.Addr, booked bool, r Refusal) {
+	return v.s.suitableBOOTP(c, link, wish, owned, taken)
+}
+
 // Renewal says what a node may tell the holder of address a without asking the log, when upper is an upper
 // bound of cluster time: min(L, B − upper), where L is the lease time the client would get for asking for
 // asked. extend says that the booking should be raised soon. ok is false when the log must be asked: the

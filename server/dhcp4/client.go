@@ -16,7 +16,10 @@ const (
 	optRouter           = 3
 	optDNS              = 6
 	optHostname         = 12
+	optBootSize         = 13
 	optDomainName       = 15
+	optRootPath         = 17
+	optExtensionsPath   = 18
 	optBroadcast        = 28
 	optVendorOptions    = 43
 	optRequestedAddress = 50
@@ -57,6 +60,9 @@ var broadcastAddr = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 // (V4-080, V4-081; RFC 2131 §4.2). An identifier of less than two octets is none (V4-084), nor is one that no
 // single option could hold. It is false for a client that nothing identifies (V4-007).
 func (q *Query) ClientKey() (lease.Key, bool) {
+	if q.Type == 0 {
+		return q.bootKey()
+	}
 	if id, _ := q.Options.Get(optClientID); len(id) >= 2 && len(id) <= clientIDLenMax {
 		return lease.ClientIDKey(id), true
 	}

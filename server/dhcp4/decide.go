@@ -139,9 +139,7 @@ type Decision struct {
 func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	key, identified := q.ClientKey()
 	switch {
-	case q.Type == 0:
-		return Decision{Why: BOOTP}
-	case q.Type != Discover && q.Type != Request && q.Type != Decline && q.Type != Release &&
+	case q.Type != 0 && q.Type != Discover && q.Type != Request && q.Type != Decline && q.Type != Release &&
 		q.Type != Inform:
 		return Decision{Why: NotForServers} // V4-011
 	case !identified:
@@ -156,6 +154,8 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
 	}}
 	switch q.Type {
+	case 0:
+		c.bootp()
 	case Discover:
 		c.discover()
 	case Request:

@@ -23,6 +23,9 @@ const hardwareEthernet = 1
 // through a relay. Where a client sends a ciaddr that the reply does not repeat (DISCOVER, a REQUEST in the
 // manner of RFC 1541), reach decides which one counts.
 func Destination(q *Query, m *Message, in *Ingress) Dest {
+	if q.Type == 0 {
+		return bootDestination(q, m, in)
+	}
 	d := Dest{Source: source(m, in), Port: ClientPort}
 	c := reach(q, m, in)
 	switch {

@@ -163,6 +163,7 @@ func TestLayout_W_020_W_021_W_022_Firmware(t *testing.T) {
 				cfg.Options = append(cfg.Options, c.options...)
 				config.SortOptions(cfg.Options)
 				cfg.NeverSend = c.never
+				cfg.Subnets[4].Options = []config.Option{menu} // A file without any is refused.
 				cfg.NextServer, cfg.BootFile = ip("10.67.0.9"), "http://boot.example.org/a.efi"
 			}, 1, with(optVendorClass, c.vendor), with(optParameterList, []byte{1, 3}))
 			boots := c.vendor[0] != 'a'

@@ -13,6 +13,8 @@ type Message struct {
 	CHAddr                         [16]byte
 	SName, File                    string
 	Options                        []ReplyOption
+	// Vend is what stands in the place of the options if there are none: at most 64 octets.
+	Vend []byte
 	// MaxSize is the largest IP datagram the client takes, headers included (RFC 2132 §9.10): at least 576.
 	MaxSize int
 	// MinSize is the smallest IP datagram the client takes, headers included (W-036); what is missing is padded.

@@ -48,6 +48,10 @@ type Query struct {
 	Cookie                         bool   // the magic cookie was there
 	Type                           MessageType
 	Options                        Options
+	// Size is the length of the message in octets.
+	Size int
+	// Vend is the vendor area of a message without the magic cookie, as far as anything is in it (RFC 951 §3).
+	Vend []byte
 	// Broken counts options that were cut off or malformed and therefore ignored (V4-015, V4-016).
 	Broken int
 }

@@ -31,6 +31,8 @@ const (
 // (RFC 3046 §2.1, §2.2).
 func Reply(d *Decision, r storage.Result) (Message, Why) {
 	switch {
+	case d.mode == storage.BOOTP:
+		return d.bootReply(r)
 	case d.Reply == 0:
 		return Message{}, Answer
 	case d.Instead != 0:

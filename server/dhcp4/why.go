@@ -8,7 +8,7 @@ type Why uint8
 // The reasons for silence. Package server has one Outcome for each.
 const (
 	Answer          Why = iota
-	BOOTP               // no option 53
+	BOOTP               // a BOOTP client to which no address is promised
 	NotForServers       // a message type that no client sends to a server
 	NoIdentity          // neither client identifier nor hardware address
 	TooManyHops         // more relays than any network has
@@ -28,6 +28,8 @@ const (
 	DeniedOffLink       // refused, but no denial of ours would reach the client
 	Filtered            // the client is in a class that is not served
 	RefusedUnheard      // refused for a reason that is no business of the client's
+	ShortRequest        // a BOOTP message of less than 300 octets, which is not taken here
+	NoBootFile          // a BOOTP client names a boot file that is not known
 	NoSubnetAnyMore     // committed, but the configuration no longer knows the address
 )
 

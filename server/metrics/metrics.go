@@ -178,7 +178,8 @@ func typeWord(kind dhcp4.MessageType, o server.Outcome) string {
 	case dhcp4.BulkLeaseQuery:
 		return "bulk_leasequery"
 	}
-	if kind == 0 && o == server.BOOTPUnserved {
+	unread := o == server.Malformed || o == server.Panicked || o == server.Overloaded
+	if kind == 0 && !unread {
 		return "bootp"
 	}
 	return "other"

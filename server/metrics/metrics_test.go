@@ -81,6 +81,7 @@ func TestMetrics_Values(t *testing.T) {
 	m.Ended(dhcp4.Release, server.NoQuorum, time.Millisecond)
 	m.Ended(0, server.Malformed, 0)
 	m.Ended(0, server.BOOTPUnserved, 0)
+	m.Ended(0, server.AnsweredByBOOTP, 0)
 	m.EndedRARP(server.AnsweredByRARP, time.Millisecond)
 	m.Ended(dhcp4.Request, server.Overloaded, 0)
 	m.Overflowed(3)
@@ -95,6 +96,7 @@ func TestMetrics_Values(t *testing.T) {
 		`port67_packets_total{outcome="offered",type="discover"} 2`,
 		`port67_packets_total{outcome="malformed",type="other"} 1`,
 		`port67_packets_total{outcome="bootp_unserved",type="bootp"} 1`,
+		`port67_packets_total{outcome="answered_by_bootp",type="bootp"} 1`,
 		`port67_packets_total{outcome="answered_by_rarp",type="rarp"} 1`,
 		`port67_packets_total{outcome="overloaded",type="request"} 1`,
 		`port67_exchange_seconds_bucket{type="discover",le="0.001"} 1`,

@@ -29,6 +29,7 @@ const (
 	cookieLen = 4
 	snameLen  = fileAt - snameAt
 	fileLen   = vendAt - fileAt
+	vendLen   = 64 // of BOOTP (RFC 951 §3)
 )
 
 // The values of op.

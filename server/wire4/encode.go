@@ -38,8 +38,8 @@ const (
 // Relay agent information stands last in the options field and is not counted against m.MaxSize: the relay
 // takes it out again (RFC 3046 §2.2; V4-034, V4-038). Options leave room for it in a datagram of 1500 octets,
 // down to the 576 that every client takes; if it does not fit even then, it is dropped (V4-055). A message
-// without options has no magic cookie either: it answers a BOOTP client that sent none. Names longer than 63
-// and 127 octets are cut, so that a NUL ends them (V4-049).
+// without options has no magic cookie either, but m.Vend: it answers a BOOTP client that sent none. Names
+// longer than 63 and 127 octets are cut, so that a NUL ends them (V4-049).
 func Encode(m dhcp4.Message, buf []byte) (payload []byte, dropped []uint8) {
 	start := len(buf)
 	buf = appendHeader(slices.Grow(buf, maxSizeUsual), &m)
@@ -69,6 +69,8 @@ func Encode(m dhcp4.Message, buf []byte) (payload []byte, dropped []uint8) {
 			dropped = append(dropped, optRelayAgentInfo)
 		}
 		buf = append(buf, optEnd)
+	} else {
+		buf = append(buf, m.Vend[:min(len(m.Vend), vendLen)]...)
 	}
 	for len(buf)-start < max(payloadMin, m.MinSize-ipUDPLen) {
 		buf = append(buf, optPad)

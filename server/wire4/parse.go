@@ -44,6 +44,7 @@ func Parse(b []byte) (dhcp4.Query, error) {
 		return dhcp4.Query{}, ErrHLen
 	}
 	q := parseHeader(b)
+	q.Size = len(b)
 	own := bytes.Clone(b[snameAt:]) // One copy holds the value of every option and both names.
 	sname, file, vend := own[:snameLen], own[snameLen:snameLen+fileLen], own[snameLen+fileLen:]
 
@@ -55,6 +56,9 @@ func Parse(b []byte) (dhcp4.Query, error) {
 		if overload, err = parseOptions(&q, rest, file, sname); err != nil {
 			return dhcp4.Query{}, err
 		}
+	}
+	if !q.Cookie {
+		q.Vend = bytes.TrimRight(vend[:min(len(vend), vendLen)], "\x00") // BP-007, BP-008
 	}
 	if overload&overloadFile == 0 {
 		q.File = untilNUL(file)

@@ -35,7 +35,7 @@ func (a query) Equal(b query) bool {
 		ha.Secs == hb.Secs && ha.Flags == hb.Flags && ha.CIAddr == hb.CIAddr && ha.YIAddr == hb.YIAddr &&
 		ha.SIAddr == hb.SIAddr && ha.GIAddr == hb.GIAddr && ha.CHAddr == hb.CHAddr &&
 		ha.Cookie == hb.Cookie && ha.Type == hb.Type &&
-		a.SName == b.SName && a.File == b.File && cmp.Equal(a.Options, b.Options)
+		bytes.Equal(ha.Vend, hb.Vend) && a.SName == b.SName && a.File == b.File && cmp.Equal(a.Options, b.Options)
 }
 
 // mirror is the reply that has the content of q.
@@ -43,7 +43,7 @@ func mirror(q dhcp4.Query) dhcp4.Message {
 	m := dhcp4.Message{
 		Type: q.Type, HType: q.HType, HLen: q.HLen, Hops: q.Hops, XID: q.XID, Secs: q.Secs, Flags: q.Flags,
 		CIAddr: q.CIAddr, YIAddr: q.YIAddr, SIAddr: q.SIAddr, GIAddr: q.GIAddr, CHAddr: q.CHAddr,
-		SName: string(q.SName), File: string(q.File), MaxSize: 65535,
+		SName: string(q.SName), File: string(q.File), MaxSize: 65535, Vend: q.Vend,
 	}
 	for _, o := range q.Options.All() {
 		m.Options = append(m.Options, dhcp4.ReplyOption{Code: o.Code, Data: o.Data})

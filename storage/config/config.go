@@ -57,6 +57,8 @@ type Settings struct {
 	Guarded    []GuardedOption `json:"guarded_options,omitempty"`
 	AlwaysSend []uint8         `json:"always_send,omitempty"`
 	NeverSend  []uint8         `json:"never_send,omitempty"`
+	// BOOTP is about clients that speak no DHCP.
+	BOOTP BOOTPSettings `json:"bootp,omitzero"`
 	// AlwaysBroadcast sends OFFER and ACK by broadcast to clients that cannot hear a unicast (W-003).
 	AlwaysBroadcast *bool `json:"always_broadcast,omitempty"`
 	// AdoptUnknown lets the log bind the free address of a client that rebinds it unknown (V4-163).

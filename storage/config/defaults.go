@@ -22,6 +22,7 @@ func defaultSettings() *Effective {
 		Layout: EffectiveLayout{
 			OptionOverload: true, MinReplySize: replySizeMin, MaxReplySize: replySizeMax,
 		},
+		BOOTP: defaultBOOTP(),
 	}
 }
 

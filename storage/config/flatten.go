@@ -170,6 +170,7 @@ func (f *flattener) settings(parent string, s *Settings) {
 	if n := s.MaxReplySize; n != nil {
 		f.leaf(parent, "greatest reply size", true, strconv.Itoa(int(*n)))
 	}
+	f.bootp(parent, &s.BOOTP)
 	for _, o := range s.Options {
 		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, ValueWords(f.definitions, o))
 	}

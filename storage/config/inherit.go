@@ -25,6 +25,7 @@ type Effective struct {
 	ServerName                       string
 	BootFile                         string
 	Layout                           EffectiveLayout
+	BOOTP                            EffectiveBOOTP
 	// Options has every configured option once, by ascending code; the innermost level won.
 	Options    []Option
 	AlwaysSend [256]bool
@@ -108,7 +109,7 @@ func (c *Compiled) settingsOf(classes []string) []*Settings {
 
 // empty says whether nothing is set in s.
 func (s *Settings) empty() bool {
-	return s.Lease == LeaseTimes{} && s.T1 == nil && s.T2 == nil && s.TimerSpread == nil &&
+	return s.BOOTP.empty() && s.Lease == LeaseTimes{} && s.T1 == nil && s.T2 == nil && s.TimerSpread == nil &&
 		s.KeepExpiry == nil && s.Authoritative == nil && s.EchoClientID == nil && s.AlwaysBroadcast == nil &&
 		s.AdoptUnknown == nil && s.NAKOffLinkRenew == nil && s.IPv6Only == nil &&
 		!s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
@@ -145,6 +146,7 @@ func (e *Effective) under(s *Settings) *Effective {
 	if s.BootFile != "" {
 		inner.BootFile = s.BootFile
 	}
+	inner.BOOTP.under(&s.BOOTP)
 	inner.Options = overlay(e.Options, s.Options)
 	inner.guarded = guardedUnder(e.guarded, s)
 	// The innermost word on an option counts: what is always sent here is no longer never sent.

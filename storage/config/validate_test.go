@@ -40,6 +40,16 @@ func TestValidate_Problems(t *testing.T) {
 		{"V4-105 option 108 unasked", func(c *Config) {
 			c.AlwaysSend = []uint8{6, 108}
 		}, []string{"always-send[1]: v6-only-preferred goes only to clients that ask"}},
+		{"W-021 PXEClient without a boot server", func(c *Config) {
+			c.Subnets[2].Options = []Option{{Code: 60, Data: []byte("PXEClient")}}
+		}, []string{"subnets[2].options.vendor-class-identifier: PXEClient without vendor-encapsulated-options"}},
+		{"W-021 PXEClient with one", func(c *Config) {
+			c.Subnets[2].Options = []Option{{Code: 60, Data: []byte("PXEClient")}}
+			c.Subnets[0].Pools[0].Options = []Option{{Code: 43, Data: []byte{6, 1, 8, 255}}}
+		}, nil},
+		{"W-022 HTTPClient needs none", func(c *Config) {
+			c.Options = []Option{{Code: 60, Data: []byte("HTTPClient")}}
+		}, nil},
 		{"booking", func(c *Config) { c.Booking = Booking{FactorPercent: 99, Grace: 9, GracePermille: 9, Pause: 86401} }, []string{
 			"booking.factor: 0.99: between", "booking.grace: 9s: the fixed", "booking.grace: 0.9% of", "booking.pause: 86401s",
 		}},

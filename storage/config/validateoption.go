@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -51,6 +52,11 @@ func (v *validator) option(at string, o Option, outer *Effective) int {
 	}
 	if len(o.Data) > optionOctetsMax {
 		v.problem(at, "%d octets: at most %d", len(o.Data), optionOctetsMax)
+	}
+	pxe := o.Code == optionVendorClass && bytes.HasPrefix(o.Data, []byte("PXEClient"))
+	if pxe && !v.config.sets(optionVendor) { // W-021
+		v.problem(at, "PXEClient without vendor-encapsulated-options anywhere: firmware would take it for the "+
+			"word of a boot server and look for that at port 4011; set that option, or leave this one out")
 	}
 	if o.Space != "" {
 		v.composed(at, o, def, outer)
@@ -226,4 +232,26 @@ func (o *OptionDefinition) words() string {
 // ValueWords returns the value of an option as an administrator would write it, in one line.
 func ValueWords(d *option.Definitions, o Option) string {
 	return option.Words(d.Value(d.ByCode(o.Code), o.Data, o.Space))
+}
+
+// The options by which firmware knows a boot server: that it is one, and where it is (RFC 2132 §9.13, §8.4).
+const (
+	optionVendorClass = 60
+	optionVendor      = 43
+)
+
+// sets says whether any level of c has a value for the option code, be it for some classes only.
+func (c *Config) sets(code uint8) bool {
+	has := func(s *Settings) bool {
+		return slices.ContainsFunc(s.Options, func(o Option) bool { return o.Code == code }) ||
+			slices.ContainsFunc(s.Guarded, func(o GuardedOption) bool { return o.Code == code })
+	}
+	return has(&c.Settings) ||
+		slices.ContainsFunc(c.Classes, func(k Class) bool { return has(&k.Settings) }) ||
+		slices.ContainsFunc(c.SharedNetworks, func(n SharedNetwork) bool { return has(&n.Settings) }) ||
+		slices.ContainsFunc(c.Subnets, func(n Subnet) bool {
+			return has(&n.Settings) ||
+				slices.ContainsFunc(n.Pools, func(p Pool) bool { return has(&p.Settings) }) ||
+				slices.ContainsFunc(n.Reservations, func(r Reservation) bool { return has(&r.Settings) })
+		})
 }

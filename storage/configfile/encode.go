@@ -203,6 +203,7 @@ func (w *writer) settings(s *config.Settings) {
 		w.pair("boot-file-name", quote(s.BootFile))
 	}
 	w.layout(&s.Layout)
+	w.bootp(&s.BOOTP)
 	w.options(s)
 	if len(s.AlwaysSend) > 0 {
 		w.pair("always-send", flow(s.AlwaysSend, w.optionName))

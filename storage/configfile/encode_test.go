@@ -179,6 +179,7 @@ func anySettings(t *rapid.T) config.Settings {
 	s.Authoritative = maybe(t, rapid.Bool(), "authoritative")
 	s.EchoClientID = maybe(t, rapid.Bool(), "echo")
 	s.AlwaysBroadcast = maybe(t, rapid.Bool(), "broadcast")
+	s.BOOTP = anyBOOTP(t)
 	s.NextServer = rapid.SampledFrom([]netip.Addr{
 		{}, netip.AddrFrom4([4]byte{}), netip.AddrFrom4([4]byte{10, 9, 9, 9}),
 	}).Draw(t, "next")
@@ -220,4 +221,24 @@ func anySettings(t *rapid.T) config.Settings {
 	s.AlwaysSend = rapid.SampledFrom([][]uint8{nil, {3}, {4, 225, 243}}).Draw(t, "always")
 	s.NeverSend = rapid.SampledFrom([][]uint8{nil, {6}, {7, 244}}).Draw(t, "never")
 	return s
+}
+
+func anyBOOTP(t *rapid.T) config.BOOTPSettings {
+	b := config.BOOTPSettings{
+		Dynamic:       maybe(t, rapid.Bool(), "BOOTP dynamic"),
+		StrictFiles:   maybe(t, rapid.Bool(), "BOOTP strict"),
+		AlwaysOptions: maybe(t, rapid.Bool(), "BOOTP options"),
+		ShortRequests: maybe(t, rapid.Bool(), "BOOTP short"),
+	}
+	if rapid.Bool().Draw(t, "BOOTP lease") {
+		l := rapid.SampledFrom([]lease.Seconds{86400, lease.Infinite}).Draw(t, "BOOTP lease is")
+		b.Lease = &l
+	}
+	text := rapid.StringOfN(rapid.RuneFrom([]rune("aZ09 -_./:#{}[]&*!|>'\"%@`,?~\\=ü")), 1, 20, 40)
+	names := rapid.SliceOfNDistinct(text, 0, 3, rapid.ID).Draw(t, "BOOTP names")
+	slices.Sort(names)
+	for _, n := range names {
+		b.Files = append(b.Files, config.BootFile{Name: n, Path: text.Draw(t, "BOOTP path")})
+	}
+	return b
 }

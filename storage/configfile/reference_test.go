@@ -27,6 +27,13 @@ func TestReference_ShowsTheDefaults(t *testing.T) {
 		g.Authoritative != w.Authoritative || g.EchoClientID != w.EchoClientID || g.AlwaysBroadcast != w.AlwaysBroadcast || g.Layout != w.Layout {
 		t.Errorf("global settings %+v\nwant %+v", g, w)
 	}
+	b := g.BOOTP
+	if path, ok := b.Path("unix"); !ok || path != "/boot/vmunix" {
+		t.Errorf("boot file unix is %q, %t", path, ok)
+	}
+	if b.Files = nil; !reflect.DeepEqual(b, w.BOOTP) {
+		t.Errorf("bootp %+v, want %+v", b, w.BOOTP)
+	}
 	sub, _ := got.SubnetOf(got.Config.Subnets[0].Prefix.Addr())
 	if sub.Allocation != config.AllocationSpread || sub.EarlyReuse {
 		t.Errorf("allocation %s, early reuse %v; want spread, false", sub.Allocation, sub.EarlyReuse)
@@ -41,6 +48,7 @@ func TestReference_HasEveryKey(t *testing.T) {
 	elsewhere := map[string]string{
 		"first": "part of a range", "last": "part of a range", "data": "the value of an option",
 		"guarded-options": "options with classes",
+		"path":            "where a boot file is",
 	}
 	for _, name := range fieldsOf(reflect.TypeFor[config.Config](), make(map[reflect.Type]bool)) {
 		name = strings.ReplaceAll(name, "_", "-")
@@ -79,7 +87,7 @@ func fieldsOf(typ reflect.Type, seen map[reflect.Type]bool) []string {
 // Every key that Decode takes occurs, too.
 func TestReference_HasEveryKeyThatIsTaken(t *testing.T) {
 	for _, src := range []string{
-		"xyzzy: 1", "booking: {xyzzy: 1}", "lease: {xyzzy: 1}", "probe: {xyzzy: 1}", "decline: {xyzzy: 1}",
+		"xyzzy: 1", "booking: {xyzzy: 1}", "lease: {xyzzy: 1}", "bootp: {xyzzy: 1}", "probe: {xyzzy: 1}", "decline: {xyzzy: 1}",
 		"option-definitions: [{xyzzy: 1}]", "option-spaces: [{xyzzy: 1}]", "option-spaces: [{options: [{xyzzy: 1}]}]",
 		"classes: [{xyzzy: 1}]", "shared-networks: [{xyzzy: 1}]", "subnets: [{xyzzy: 1}]",
 		"subnets: [{pools: [{xyzzy: 1}]}]", "options: {routers: {value: 10.0.0.1, xyzzy: 1}}", "subnets: [{reservations: [{xyzzy: 1}]}]",

@@ -28,6 +28,7 @@ func (d *decoder) settings(s *config.Settings) []key {
 		{name: "add-default-to-121", take: optional(d, &s.AddDefaultTo121, config.ParseBool)},
 		{name: "min-reply-size", take: optional(d, &s.MinReplySize, replySize)},
 		{name: "max-reply-size", take: optional(d, &s.MaxReplySize, replySize)},
+		{name: "bootp", take: func(path string, n ast.Node) { d.bootp(path, n, &s.BOOTP) }},
 		{name: "options", take: func(path string, n ast.Node) { d.options(path, n, s) }},
 		{name: "always-send", take: d.codes(&s.AlwaysSend)},
 		{name: "never-send", take: d.codes(&s.NeverSend)},

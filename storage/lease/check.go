@@ -11,7 +11,7 @@ func (t *Table) Check() []error {
 	var errs []error
 	report := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	var sum [4]uint64
-	var held, kept, bound, declined uint64
+	var held, kept, bound, declined, twice, bootp uint64
 	for l := range t.All(netip.Addr{}) {
 		isHeld := t.moved.before(l.FreeFrom(), l.Addr)
 		count := func(yes bool, n *uint64) {
@@ -23,8 +23,15 @@ func (t *Table) Check() []error {
 		count(isHeld && !l.GivenBack(), &kept)
 		count(isHeld && l.Status == Bound, &bound)
 		count(l.Status == Declined, &declined)
+		count(l.BOOTP, &bootp)
 		if _, ok := t.byClient.Get(clientEntry{l.Client, l.Addr}); !ok {
 			report("lease of %v: not among those of %v", l.Addr, l.Client)
+		}
+		if k, ok := l.second(); ok {
+			twice++
+			if _, ok := t.byClient.Get(clientEntry{k, l.Addr}); !ok {
+				report("lease of %v: not among those of %v, which had it by BOOTP", l.Addr, k)
+			}
 		}
 		if _, ok := t.due.Get(dueEntry{l.FreeFrom(), l.Addr}); ok != isHeld {
 			report("lease of %v, reusable at %d: due: %t, held: %t", l.Addr, l.FreeFrom(), ok, isHeld)
@@ -43,7 +50,8 @@ func (t *Table) Check() []error {
 		}
 	}
 	n := uint64(t.Len())
-	equal("leases by client", uint64(t.byClient.Len()), n)
+	equal("leases by client", uint64(t.byClient.Len()), n+twice)
+	equal("leases got by BOOTP", uint64(t.bootp), bootp)
 	equal("leases due", uint64(t.due.Len()), held)
 	equal("declined leases", uint64(t.declined.Len()), declined)
 	if first, ok := t.byAddr.Max(); ok && first.Addr.Is4() { // IPv4 addresses come first: they are all there is.

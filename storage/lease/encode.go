@@ -21,7 +21,11 @@ func (l *Lease) Append(b []byte) []byte {
 	b = append(b, l.HType)
 	b = appendText(b, l.CHAddr)
 	b = appendText(b, l.Hostname)
-	return appendText(b, l.RelayInfo)
+	b = appendText(b, l.RelayInfo)
+	if l.BOOTP {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func appendText[T ~string | ~[]byte](b []byte, s T) []byte {
@@ -50,6 +54,11 @@ func ParseLease(b []byte) (Lease, error) {
 	l.Told = Seconds(told)
 	l.HType = p.octet()
 	l.CHAddr, l.Hostname, l.RelayInfo = p.text(), p.text(), p.text()
+	bootp := p.octet()
+	if bootp > 1 && p.err == nil {
+		p.err = fmt.Errorf("BOOTP %d: neither 0 nor 1", bootp)
+	}
+	l.BOOTP = bootp == 1
 	if p.err == nil && len(p.rest) > 0 {
 		p.err = fmt.Errorf("%d octets too many", len(p.rest))
 	}

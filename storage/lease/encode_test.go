@@ -26,6 +26,8 @@ func full(t testing.TB) Lease {
 			f.SetUint(uint64(10 + i))
 		case Key, string:
 			f.SetString(string(rune('a' + i)))
+		case bool:
+			f.SetBool(true)
 		default:
 			t.Fatalf("field %s: teach this test to set a %s", v.Type().Field(i).Name, f.Type())
 		}
@@ -56,11 +58,17 @@ func TestParseLease_RefusesWhatIsNoLease(t *testing.T) {
 	if _, err := ParseLease(append(good, 0)); err == nil {
 		t.Error("an octet too many was passed over")
 	}
+	flag := l.Append(nil)
+	if flag[len(flag)-1] = 2; !refused(flag) {
+		t.Error("a flag of 2 was taken")
+	}
 	l.Status = 77
 	if _, err := ParseLease(l.Append(nil)); err == nil {
 		t.Error("status 77 was taken")
 	}
 }
+
+func refused(b []byte) bool { _, err := ParseLease(b); return err != nil }
 
 // FuzzParseLease holds ParseLease to Append: what it takes, it gives back.
 func FuzzParseLease(f *testing.F) {

@@ -58,10 +58,30 @@ type Lease struct {
 	Last  Instant // last word from Client that went through the log
 	Told  Seconds // lease time in the last ACK that went through the log
 
-	HType     uint8
+	HType uint8
+	// BOOTP says that the client has had the address by BOOTP, which knows it by its hardware address alone: the
+	// lease is that of whoever has this hardware address, also if it shows a client identifier (BP-004).
+	BOOTP     bool
 	CHAddr    string // hardware address, raw octets
 	Hostname  string // option 12 as told, sanitised
 	RelayInfo string // option 82 of the last relayed message, raw octets
+}
+
+// Hardware returns the Key of the hardware address, or the zero Key if there is none.
+func (l *Lease) Hardware() Key {
+	if l.CHAddr == "" {
+		return ""
+	}
+	return HardwareKey(l.HType, []byte(l.CHAddr))
+}
+
+// second returns the Key by which a lease is found beside that of its client.
+func (l *Lease) second() (Key, bool) {
+	if !l.BOOTP {
+		return "", false
+	}
+	k := l.Hardware()
+	return k, k != "" && k != l.Client
 }
 
 // FreeFrom returns the moment from which another client can get the address: the end of the booking's grace

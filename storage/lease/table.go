@@ -26,6 +26,7 @@ type Table struct {
 	bound occupancy // held, and Bound
 
 	facets *facets // nil: nobody looks leases up by them
+	bootp  int     // leases got by BOOTP
 
 	moved mark
 	sum   [4]uint64
@@ -73,10 +74,14 @@ func NewTable() *Table {
 // Len returns the number of leases.
 func (t *Table) Len() int { return t.byAddr.Len() }
 
+// BOOTP returns the number of leases that were got by BOOTP.
+func (t *Table) BOOTP() int { return t.bootp }
+
 // Get returns what is known of address a.
 func (t *Table) Get(a netip.Addr) (Lease, bool) { return t.byAddr.Get(Lease{Addr: a}) }
 
-// ByClient returns the leases of a client by ascending address.
+// ByClient returns the leases of a client by ascending address. The Key of a hardware address finds what was
+// got by BOOTP even if the client has shown an identifier since.
 func (t *Table) ByClient(k Key) []Lease {
 	var out []Lease
 	t.byClient.Ascend(clientEntry{key: k}, func(e clientEntry) bool {
@@ -136,6 +141,12 @@ func (t *Table) unindex(l *Lease, sameClient bool) {
 	if !sameClient {
 		t.byClient.Delete(clientEntry{l.Client, l.Addr})
 	}
+	if l.BOOTP {
+		t.bootp--
+	}
+	if k, ok := l.second(); ok {
+		t.byClient.Delete(clientEntry{k, l.Addr})
+	}
 	t.due.Delete(dueEntry{l.FreeFrom(), l.Addr})
 	if l.Status == Declined {
 		t.declined.Delete(l.Addr)
@@ -149,6 +160,12 @@ func (t *Table) unindex(l *Lease, sameClient bool) {
 func (t *Table) index(l *Lease, sameClient bool) {
 	if !sameClient {
 		t.byClient.Set(clientEntry{l.Client, l.Addr})
+	}
+	if l.BOOTP {
+		t.bootp++
+	}
+	if k, ok := l.second(); ok {
+		t.byClient.Set(clientEntry{k, l.Addr})
 	}
 	held := t.moved.before(l.FreeFrom(), l.Addr)
 	if held {

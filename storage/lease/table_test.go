@@ -54,6 +54,12 @@ func randomLease(r *rand.Rand, now Instant) Lease {
 		Client: Key(fmt.Sprintf("c%02d", r.Intn(40))), Status: []Status{Offered, Bound, Released, Declined}[r.Intn(4)],
 		Booked: now + Instant(r.Intn(50)), Last: Instant(r.Intn(100)),
 	}
+	if r.Intn(3) == 0 { // BP-004
+		l.HType, l.CHAddr, l.BOOTP = 1, string([]byte{byte(r.Intn(10))}), r.Intn(3) > 0
+		if r.Intn(2) == 0 {
+			l.Client = l.Hardware()
+		}
+	}
 	l.Reusable = l.Booked + Instant(r.Intn(10))
 	if l.Status == Offered || l.Status == Declined || r.Intn(5) == 0 {
 		l.Withheld = now + Instant(r.Intn(60))
@@ -130,11 +136,14 @@ func compareAll(t *testing.T, table *Table, model naive) {
 	for _, err := range table.Check() {
 		t.Error(err)
 	}
-	for k := range 40 {
+	for k := range 50 {
 		key := Key(fmt.Sprintf("c%02d", k))
+		if k >= 40 {
+			key = HardwareKey(1, []byte{byte(k - 40)})
+		}
 		var held []Lease
 		for _, l := range want {
-			if l.Client == key {
+			if l.Client == key || l.BOOTP && l.Hardware() == key {
 				held = append(held, l)
 			}
 		}

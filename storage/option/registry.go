@@ -67,7 +67,7 @@ var standardOptions = [...]Def{
 	{57, "dhcp-max-message-size", "DHCP Max Msg Size", one(Uint16), "RFC 2132 §9.10", "1500"},
 	{58, "dhcp-renewal-time", "Renewal Time", one(Uint32), "RFC 2132 §9.11", "1800"},
 	{59, "dhcp-rebinding-time", "Rebinding Time", one(Uint32), "RFC 2132 §9.12", "3150"},
-	{60, "vendor-class-identifier", "Class Id", one(Text), "RFC 2132 §9.13", "PXEClient"},
+	{60, "vendor-class-identifier", "Class Id", one(Text), "RFC 2132 §9.13", "HTTPClient"},
 	{61, "dhcp-client-identifier", "Client Id", one(Hex), "RFC 2132 §9.14", "hex:01026700000001"},
 	{62, "nwip-domain-name", "NetWare/IP Domain", one(Text), "RFC 2242 §2", "tree"},
 	{

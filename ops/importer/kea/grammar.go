@@ -159,5 +159,8 @@ var hooks = []struct {
 	{"libdhcp_radius", left("RADIUS is not asked", "")},
 	{"libdhcp_rbac", left("there is one role: who may call may do everything", "")},
 	{"libdhcp_perfmon", needless("metrics")},
-	{"libdhcp_bootp", left("BOOTP is not served in this release", "")},
+	{"libdhcp_bootp", word{
+		importer.Changed, "of clients that speak BOOTP, only those with a reserved address get one",
+		"set bootp: {dynamic: on} where the others are to get one, too, and keep it for ever",
+	}},
 }

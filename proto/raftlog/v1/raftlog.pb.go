@@ -2101,6 +2101,7 @@ type Lease struct {
 	Hostname      []byte                 `protobuf:"bytes,11,opt,name=hostname,proto3" json:"hostname,omitempty"`
 	RelayInfo     []byte                 `protobuf:"bytes,12,opt,name=relay_info,json=relayInfo,proto3" json:"relay_info,omitempty"`
 	Withheld      int64                  `protobuf:"varint,13,opt,name=withheld,proto3" json:"withheld,omitempty"`
+	Bootp         bool                   `protobuf:"varint,14,opt,name=bootp,proto3" json:"bootp,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2224,6 +2225,13 @@ func (x *Lease) GetWithheld() int64 {
 		return x.Withheld
 	}
 	return 0
+}
+
+func (x *Lease) GetBootp() bool {
+	if x != nil {
+		return x.Bootp
+	}
+	return false
 }
 
 var File_raftlog_v1_raftlog_proto protoreflect.FileDescriptor
@@ -2389,7 +2397,7 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x05known\x18\x04 \x01(\bR\x05known\x12$\n" +
 	"\rauthoritative\x18\x05 \x01(\bR\rauthoritative\x12\x1a\n" +
 	"\brevision\x18\x06 \x01(\x04R\brevision\x12\x16\n" +
-	"\x06detail\x18\a \x01(\fR\x06detail\"\xc2\x02\n" +
+	"\x06detail\x18\a \x01(\fR\x06detail\"\xd8\x02\n" +
 	"\x05Lease\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06client\x18\x02 \x01(\fR\x06client\x12\x16\n" +
@@ -2405,7 +2413,8 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\bhostname\x18\v \x01(\fR\bhostname\x12\x1d\n" +
 	"\n" +
 	"relay_info\x18\f \x01(\fR\trelayInfo\x12\x1a\n" +
-	"\bwithheld\x18\r \x01(\x03R\bwithheldB#Z!port67/proto/raftlog/v1;raftlogv1b\x06proto3"
+	"\bwithheld\x18\r \x01(\x03R\bwithheld\x12\x14\n" +
+	"\x05bootp\x18\x0e \x01(\bR\x05bootpB#Z!port67/proto/raftlog/v1;raftlogv1b\x06proto3"
 
 var (
 	file_raftlog_v1_raftlog_proto_rawDescOnce sync.Once
