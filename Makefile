@@ -55,7 +55,7 @@ proto:
 	proto/gen.sh
 
 docs:
-	$(GO) test ./server ./server/metrics ./storage/config -update
+	$(GO) test ./server ./server/metrics ./storage/config ./internal/tidy -update
 
 clean:
 	rm -rf bin build

@@ -59,20 +59,31 @@ func rowsShown(t *testing.T) map[string]bool {
 			note(f.src)
 		}
 	}
-	scripts := 0
-	err := filepath.WalkDir(r.root, func(name string, d fs.DirEntry, err error) error {
+	scripts(t, func(_, text string) { note(text) })
+	return shown
+}
+
+// scripts calls f for every script of the repository with its path and its text.
+func scripts(t *testing.T, f func(name, text string)) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	found := 0
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(name) != ".txtar" {
 			return err
 		}
 		src, err := os.ReadFile(name)
-		note(string(src))
-		scripts++
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		f(filepath.ToSlash(rel), string(src))
+		found++
 		return err
 	})
-	if err != nil || scripts == 0 {
-		t.Fatalf("%d scripts, %v", scripts, err)
+	if err != nil || found == 0 {
+		t.Fatalf("%d scripts, %v", found, err)
 	}
-	return shown
 }
 
 // Every row of the conformance table is named by a test that shows it, or stands in the list of those that are not
