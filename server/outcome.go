@@ -34,6 +34,7 @@ const (
 	BOOTPUnserved
 	ShortRequest
 	NoBootFile
+	RateLimited
 
 	Exhausted
 	ExhaustedTold
@@ -164,6 +165,12 @@ var outcomes = [...]entry{
 	NoBootFile: {
 		"no_boot_file", "A BOOTP client names a boot file that is not known, where strict-files is on.",
 		"Add the name to the files of bootp if there is such a file.",
+	},
+	RateLimited: {
+		"rate_limited",
+		"The client, or all that comes by its circuit, relay agent or interface, sends more than the limits of " +
+			"the configuration allow. The metric port67_rate_limited_total says which of them.",
+		"Find out who sends so much; if all of it is right, raise the limit.",
 	},
 	Exhausted: {
 		"exhausted", "No address of the link is free for the client.",

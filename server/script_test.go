@@ -259,6 +259,8 @@ func (s *scene) Irregular(i dhcp4.Irregularity) { s.say("counted  %v", i) }
 
 func (s *scene) Omitted(int) {}
 
+func (s *scene) Limited(l Limit) { s.say("limited  by %v", l) }
+
 func (s *scene) ClassErrors(n int) { s.say("classes  %d tests failed", n) }
 
 func (s *scene) Ended(_ dhcp4.MessageType, o Outcome, _ time.Duration) { s.ended = o }

@@ -75,6 +75,10 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 			return TooOld, nil
 		}
 	}
+	if decision.Stranger && !s.rates.stranger(query, &in) {
+		s.observer.Limited(LimitStranger)
+		return RateLimited, nil
+	}
 	result, o, err := s.commit4(ctx, &decision)
 	if err != nil {
 		return o, err
@@ -125,6 +129,7 @@ func (s *Server) look4(query *dhcp4.Query, in *dhcp4.Ingress, self *dhcp4.Self) 
 			seen.missing = v.Config()
 			return
 		}
+		s.rates.follow(v.Config())
 		self.Classes = classes
 		seen.decision = dhcp4.Decide(v, query, in, self)
 	}

@@ -79,6 +79,7 @@ func (s *site) Handled(Exchange)                                     {}
 func (s *site) Ended(dhcp4.MessageType, Outcome, time.Duration)      {}
 func (s *site) Ignored(options int)                                  { s.ignored.Add(int64(options)) }
 func (s *site) Irregular(dhcp4.Irregularity)                         {}
+func (s *site) Limited(Limit)                                        {}
 func (s *site) ClassErrors(tests int)                                { s.classErrors.Add(int64(tests)) }
 func (s *site) Omitted(options int)                                  { s.omitted.Add(int64(options)) }
 func (s *site) Now() time.Time                                       { return time.Unix(1_000_000, 0) }

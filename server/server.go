@@ -77,6 +77,8 @@ type Observer interface {
 	Irregular(dhcp4.Irregularity)
 	// ClassErrors counts tests of classes that failed and were taken as false.
 	ClassErrors(tests int)
+	// Limited counts a message that was dropped by a limit; it ends as RateLimited.
+	Limited(Limit)
 	// Omitted counts options of a reply that found no room in it (V4-037, V4-055).
 	Omitted(options int)
 }
@@ -141,6 +143,7 @@ type Server struct {
 	inflight   *inflight
 	offers     *offers
 	classes    classes
+	rates      *rates
 	neighbours *neighbours
 	warnings   warnings
 }
@@ -160,6 +163,7 @@ func New(o Options) *Server {
 		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
 		classes:    classes{log: o.Logger},
+		rates:      newRates(),
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 	}
 }

@@ -54,7 +54,9 @@ func (n *node) open() (err error) {
 		Version: version(), Reader: n, Stats: func() metrics.Stats { return n.agreement.stats() }, Alive: n.alive, Ready: n.ready,
 	})
 	n.listener, err = listen.Open(listen.Options{
-		Interfaces: s.Interfaces, Serve: n.serve4, Log: log, Observer: n.counts,
+		Interfaces: s.Interfaces, Serve: n.serve4, Log: log,
+		Admit:    func(in server.Datagram) bool { return n.spine.Admit(in) },
+		Observer: n.counts,
 		RARP: listen.RARPOptions{
 			Wanted: func() bool { return n.rarp.Wanted() },
 			Serve:  func(ctx context.Context, in server.RARPFrame) server.Outcome { return n.rarp.Serve(ctx, in) },

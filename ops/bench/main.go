@@ -24,6 +24,7 @@ import (
 
 // config serves a prefix that is wide enough for every client of every run to be a new one.
 const config = `lease: {default: 1h, min: 10s, max: 24h}
+limits: {discover-per-relay: off, discover-per-interface: off}
 subnets:
   - prefix: 10.64.0.0/10
     pools:

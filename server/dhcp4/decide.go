@@ -104,6 +104,9 @@ type Decision struct {
 	// time it has to be made anew, on what is known then.
 	Ahead []storage.NodeID
 	Path  Path
+	// Stranger says that the Command is for a REQUEST that names what this node did not offer and the client
+	// does not hold.
+	Stranger bool
 	// Private says that no other node can have heard the message.
 	Private bool
 	// Config is what the reply is made from.

@@ -55,11 +55,19 @@ func (c *chooser) request() {
 			c.offeredUnder(held) // V4-067, HA-014
 		}
 		c.d.Drop = true
+		c.d.Stranger = !(ok && held.Addr == a) && !c.holds(a)
 		return
 	}
 	if !denied { // Else the log alone can deny.
 		c.renewal()
 	}
+	c.d.Stranger = c.d.Command != nil && !c.holds(a)
+}
+
+// holds says whether the last lease of a is the client's.
+func (c *chooser) holds(a netip.Addr) bool {
+	l, ok := c.view.Lease(a)
+	return ok && l.Client == c.d.Key
 }
 
 // offeredUnder has the reply made as the OFFER was, if the configuration is another one by now.
@@ -83,6 +91,7 @@ func (c *chooser) linkless() {
 	c.d.Command = storage.Bind{
 		Client: c.client(), Link: storage.NoLink, Addr: c.d.addr, Mode: c.d.mode, AskedLease: c.q.asked(),
 	}
+	c.d.Stranger = true
 }
 
 // state returns the state that the client of a REQUEST is in and the address it names, which is invalid if it

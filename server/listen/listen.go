@@ -36,6 +36,9 @@ type Options struct {
 	// Serve carries one datagram from the wire to its reply. It is called from many goroutines and may block.
 	// The datagram's payload is overwritten when it has returned.
 	Serve func(context.Context, server.Datagram) server.Outcome
+	// Admit says whether a datagram may become an exchange; nil lets all. It is called from one goroutine,
+	// before anything is spent on the datagram, and must not block. What it refuses it has counted.
+	Admit func(server.Datagram) bool
 	// ExchangesMax is how many calls of Serve go on at once; 0 means 4096.
 	ExchangesMax int
 	// RARP is what is done about devices that ask by RARP; the zero RARPOptions is nothing.
@@ -220,6 +223,7 @@ func (nobody) Ended(dhcp4.MessageType, server.Outcome, time.Duration) {}
 func (nobody) EndedRARP(server.Outcome, time.Duration)                {}
 func (nobody) Ignored(int)                                            {}
 func (nobody) Irregular(dhcp4.Irregularity)                           {}
+func (nobody) Limited(server.Limit)                                   {}
 func (nobody) ClassErrors(int)                                        {}
 func (nobody) Omitted(int)                                            {}
 func (nobody) Dropped(string)                                         {}

@@ -210,6 +210,9 @@ func (c *tally) Ignored(int) {}
 
 func (c *tally) ClassErrors(int) {}
 
+// Limited implements Observer.
+func (c *tally) Limited(server.Limit) {}
+
 func (c *tally) Omitted(int) {}
 
 func (c *tally) Irregular(dhcp4.Irregularity) {}

@@ -137,6 +137,10 @@ func (l *Listener) read(ctx, serve context.Context) error {
 			l.buffers.Put(p)
 			continue
 		}
+		if l.opt.Admit != nil && !l.opt.Admit(p.in) {
+			l.buffers.Put(p)
+			continue
+		}
 		l.admit(serve, p)
 	}
 }

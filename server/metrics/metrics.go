@@ -49,6 +49,7 @@ type Metrics struct {
 	irregular   *prometheus.CounterVec
 	omitted     prometheus.Counter
 	classErrors prometheus.Counter
+	limited     *prometheus.CounterVec
 
 	commitSeconds prometheus.Histogram
 	batchCommands prometheus.Histogram
@@ -100,9 +101,16 @@ func New(o Options) *Metrics {
 		Namespace: namespace, Name: "class_errors_total",
 		Help: "Tests of classes that failed for a message and were taken as false; the debug log has the reasons.",
 	})
+	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "rate_limited_total",
+		Help: "Messages that were dropped by a limit of the configuration, by the limit.",
+	}, []string{"limit"})
+	for _, l := range server.Limits() {
+		m.limited.WithLabelValues(l.String())
+	}
 	m.newRaft()
 	m.registry.MustRegister(m.packets, m.seconds, m.unallocated, m.dropped, m.overflows, m.ignored, m.irregular,
-		m.omitted, m.classErrors,
+		m.omitted, m.classErrors, m.limited,
 		m.commitSeconds, m.batchCommands, m.fsyncSeconds, m.leaderChanges,
 		newCollector(o.Reader, o.Stats), buildInfo(o.Version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -146,7 +154,7 @@ func buildInfo(version string) prometheus.Collector {
 func (m *Metrics) Ended(kind dhcp4.MessageType, o server.Outcome, took time.Duration) {
 	word := typeWord(kind, o)
 	m.packets.WithLabelValues(word, o.String()).Inc()
-	if o != server.Overloaded { // It was never begun.
+	if o != server.Overloaded && (o != server.RateLimited || took > 0) { // Else it was never begun.
 		m.seconds.WithLabelValues(word).Observe(took.Seconds())
 	}
 	if wantsAddress(kind) && withoutAddress(o) {
@@ -208,6 +216,9 @@ func (m *Metrics) Irregular(i dhcp4.Irregularity) { m.irregular.WithLabelValues(
 
 // ClassErrors counts tests of classes that failed (server.Observer).
 func (m *Metrics) ClassErrors(tests int) { m.classErrors.Add(float64(tests)) }
+
+// Limited counts a message that was dropped by a limit (server.Observer).
+func (m *Metrics) Limited(l server.Limit) { m.limited.WithLabelValues(l.String()).Inc() }
 
 // Omitted counts options that found no room in a reply (server.Observer).
 func (m *Metrics) Omitted(options int) { m.omitted.Add(float64(options)) }

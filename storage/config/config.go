@@ -25,6 +25,7 @@ type Config struct {
 	Decline           Decline            `json:"decline,omitzero"`
 	Probe             Probe              `json:"probe,omitzero"`
 	LeaseQuery        LeaseQuery         `json:"leasequery,omitzero"`
+	Limits            Limits             `json:"limits,omitzero"`
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
 	OptionSpaces      []OptionSpace      `json:"option_spaces,omitempty"`
 	Classes           []Class            `json:"classes,omitempty"`

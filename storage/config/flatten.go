@@ -25,6 +25,12 @@ func flatten(c *Config) []item {
 	f.leaf("", "probe timeout", c.Probe.TimeoutMillis != 0, strconv.Itoa(int(c.Probe.TimeoutMillis))+"ms")
 	requesters := c.LeaseQuery.Requesters
 	f.leaf("", "leasequery requesters", len(requesters) > 0, joined(requesters, FormatRequester))
+	limits := c.Limits
+	for _, n := range limits.named() {
+		if r := *n.rate; r != nil {
+			f.leaf("", "limit on "+n.words, true, r.String())
+		}
+	}
 	for i := range c.OptionDefinitions {
 		o := &c.OptionDefinitions[i]
 		f.leaf("", "option definition "+o.Name, true, o.words())

@@ -47,6 +47,7 @@ func (c *Config) Validate() []Problem {
 	v.global = v.settings("", &c.Settings, v.global)
 	v.globals()
 	v.leaseQuery()
+	v.limits()
 	v.optionDefinitions()
 	v.optionSpaces()
 	v.classes()

@@ -42,6 +42,7 @@ func (d *decoder) root(n ast.Node) {
 			list := &c.LeaseQuery.Requesters
 			d.mapping(path, n, []key{{name: "requesters", take: values(d, list, config.ParseRequester)}})
 		}},
+		{name: "limits", take: d.limits},
 	}
 	keys = append(keys, d.settings(&c.Settings)...)
 	keys = append(keys,
@@ -50,7 +51,6 @@ func (d *decoder) root(n ast.Node) {
 		key{name: "nak-denied", take: value(d, &c.NakDenied, config.ParseBool)},
 		key{name: "shared-networks", take: d.sharedNetworks},
 		key{name: "subnets", take: d.subnets},
-		key{name: "limits", refused: notYet},
 		key{name: "ddns", refused: notYet},
 		key{name: "subnets6", refused: notYet},
 	)

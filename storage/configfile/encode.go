@@ -37,6 +37,7 @@ func Encode(c *config.Config) ([]byte, error) {
 	if list := c.LeaseQuery.Requesters; len(list) > 0 {
 		w.pair("leasequery", "{requesters: "+flow(list, config.FormatRequester)+"}")
 	}
+	w.limits(&c.Limits)
 	w.definitionsOf("option-definitions", c.OptionDefinitions)
 	w.spaces(c.OptionSpaces)
 	w.list("classes", len(c.Classes), func(i int) { w.class(&c.Classes[i]) })

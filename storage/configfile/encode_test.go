@@ -71,6 +71,12 @@ func anyConfig(t *rapid.T) *config.Config {
 		nil, {netip.MustParsePrefix("10.67.0.1/32")},
 		{netip.MustParsePrefix("10.67.0.0/24"), netip.MustParsePrefix("10.68.0.1/32")},
 	}).Draw(t, "requesters")
+	rate := rapid.SampledFrom([]config.Rate{{}, {PerSecond: 10, Burst: 10}, {PerSecond: 1, Burst: 5}})
+	c.Limits = config.Limits{
+		DiscoverPerCircuit: maybe(t, rate, "circuit"), DiscoverPerRelay: maybe(t, rate, "relay"),
+		DiscoverPerInterface: maybe(t, rate, "interface"), PerClient: maybe(t, rate, "client"),
+		Strangers: maybe(t, rate, "strangers"),
+	}
 	if rapid.Bool().Draw(t, "definitions") {
 		c.OptionDefinitions = []config.OptionDefinition{
 			{Name: "acme", Code: 224, Type: []string{"uint8", "domain-name list"}},

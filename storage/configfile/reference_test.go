@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"port67/storage/config"
 )
 
@@ -21,6 +23,9 @@ func TestReference_ShowsTheDefaults(t *testing.T) {
 	if got.Booking != want.Booking || got.Renewals != want.Renewals || got.Decline != want.Decline || got.Probe != want.Probe {
 		t.Errorf("booking %v, renewals %v, decline %v, probe %v\nwant %v, %v, %v, %v",
 			got.Booking, got.Renewals, got.Decline, got.Probe, want.Booking, want.Renewals, want.Decline, want.Probe)
+	}
+	if diff := cmp.Diff(want.Limits, got.Limits); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
 	}
 	g, w := got.Global, want.Global
 	if g.LeaseDefault != w.LeaseDefault || g.LeaseMin != w.LeaseMin || g.LeaseMax != w.LeaseMax || g.T1 != w.T1 || g.T2 != w.T2 ||
@@ -49,6 +54,7 @@ func TestReference_HasEveryKey(t *testing.T) {
 		"first": "part of a range", "last": "part of a range", "data": "the value of an option",
 		"guarded-options": "options with classes",
 		"path":            "where a boot file is",
+		"per-second":      "part of a rate", "burst": "part of a rate",
 	}
 	for _, name := range fieldsOf(reflect.TypeFor[config.Config](), make(map[reflect.Type]bool)) {
 		name = strings.ReplaceAll(name, "_", "-")
@@ -90,7 +96,7 @@ func TestReference_HasEveryKeyThatIsTaken(t *testing.T) {
 		"xyzzy: 1", "booking: {xyzzy: 1}", "lease: {xyzzy: 1}", "bootp: {xyzzy: 1}", "probe: {xyzzy: 1}", "decline: {xyzzy: 1}",
 		"option-definitions: [{xyzzy: 1}]", "option-spaces: [{xyzzy: 1}]", "option-spaces: [{options: [{xyzzy: 1}]}]",
 		"classes: [{xyzzy: 1}]", "shared-networks: [{xyzzy: 1}]", "subnets: [{xyzzy: 1}]",
-		"subnets: [{pools: [{xyzzy: 1}]}]", "options: {routers: {value: 10.0.0.1, xyzzy: 1}}", "subnets: [{reservations: [{xyzzy: 1}]}]",
+		"limits: {xyzzy: 1}", "subnets: [{pools: [{xyzzy: 1}]}]", "options: {routers: {value: 10.0.0.1, xyzzy: 1}}", "subnets: [{reservations: [{xyzzy: 1}]}]",
 	} {
 		_, problems := Decode("dhcp.yaml", []byte(src))
 		found := false

@@ -54,6 +54,7 @@ func (s *site) InTouch() bool                                        { return tr
 func (s *site) Handled(server.Exchange)                              {}
 func (s *site) Ignored(int)                                          {}
 func (s *site) Irregular(dhcp4.Irregularity)                         {}
+func (s *site) Limited(server.Limit)                                 {}
 func (s *site) ClassErrors(int)                                      {}
 func (s *site) Omitted(int)                                          {}
 func (s *site) Send4(context.Context, []byte, dhcp4.Dest) error      { return nil }

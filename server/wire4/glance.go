@@ -1,0 +1,72 @@
+package wire4
+
+import (
+	"net/netip"
+
+	"port67/server/dhcp4"
+)
+
+// Glance is what a datagram shows to those who must choose what to drop before they can afford to Parse it.
+// Its slices are parts of the datagram, and empty where there is nothing.
+type Glance struct {
+	Type    dhcp4.MessageType // 0 if there is none in the options field
+	GIAddr  netip.Addr        // 0.0.0.0 if not relayed
+	Client  []byte            // option 61, or the hardware address if there is none
+	Circuit []byte            // the circuit-id of the relay agent (RFC 3046 §3.1)
+}
+
+const (
+	optClientID = 61
+	subCircuit  = 1 // of option 82
+)
+
+// Look returns what b shows. It goes through the options field once, and through no other; what is malformed
+// is not there. A datagram that is no BOOTP message shows nothing but 0.0.0.0.
+func Look(b []byte) Glance {
+	g := Glance{GIAddr: netip.IPv4Unspecified()}
+	if len(b) < headerLen {
+		return g
+	}
+	g.GIAddr = netip.AddrFrom4([4]byte(b[giAddrAt:]))
+	g.Client = b[chAddrAt : chAddrAt+min(int(b[hLenAt]), 16)]
+	rest := b[headerLen:]
+	if len(rest) < cookieLen || string(rest[:cookieLen]) != magicCookie {
+		return g
+	}
+	for rest = rest[cookieLen:]; len(rest) >= 2; {
+		if rest[0] == optPad {
+			rest = rest[1:]
+			continue
+		}
+		n := 2 + int(rest[1])
+		if rest[0] == optEnd || n > len(rest) {
+			break
+		}
+		switch data := rest[2:n]; rest[0] {
+		case optMessageType:
+			if len(data) == 1 {
+				g.Type = dhcp4.MessageType(data[0])
+			}
+		case optClientID:
+			if len(data) > 0 {
+				g.Client = data
+			}
+		case optRelayAgentInfo:
+			g.Circuit = circuit(data)
+		}
+		rest = rest[n:]
+	}
+	return g
+}
+
+// circuit returns the circuit-id in a piece of option 82.
+func circuit(b []byte) []byte {
+	for len(b) >= 2 && 2+int(b[1]) <= len(b) {
+		n := 2 + int(b[1])
+		if b[0] == subCircuit {
+			return b[2:n]
+		}
+		b = b[n:]
+	}
+	return nil
+}
