@@ -22,7 +22,11 @@ func reception() []Vector {
 	return []Vector{
 		{Rows: "V4-001", Asks: "DISCOVER by broadcast: OFFER", Steps: then(discover().want(offer()))},
 		{Rows: "V4-001 V4-117", Asks: "DISCOVER to the interface's address: OFFER", Steps: then(
-			discover(unicast(zero)).want(offer()))},
+			discover(unicast(own(0))).want(offer()))},
+		{Rows: "V4-001 V4-117", Asks: "the same from 0.0.0.0: OFFER", Known: "silent", Steps: then(
+			discover(unicast(zero)).want(offer())),
+			Note: "RFC 2131 §4.4.4 lets a client do so that knows the server. Linux drops a unicast datagram from " +
+				"0.0.0.0 before a UDP socket sees it; who listens by a packet socket hears it (ADR 0017)."},
 		{Rows: "V4-002", Asks: "op 2: silence", Steps: then(
 			discover(set(func(d *Draft) { d.Op = 2 })).silent())},
 		{Rows: "V4-003", Asks: "235 octets: silence", Steps: then(discover(cut(235)).silent())},

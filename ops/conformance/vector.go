@@ -17,6 +17,8 @@ type Vector struct {
 	Steps []Step
 	// Note says who is right where others deviate, or by which ADR we do; it is printed below the matrix.
 	Note string
+	// Known is what port67d is seen to do instead, on the wire only, as long as it does; the note says why.
+	Known string
 	// Only narrows down where the vector can be played.
 	Only Where
 }
