@@ -253,7 +253,7 @@ func begins(codes ...byte) Check {
 func ends(code byte) Check {
 	return see(func(r *Reply, _ *Memory) string {
 		field := &Reply{} // Only the options field counts.
-		field.field(r.Payload[headerLen+4:])
+		field.field("options", r.Payload[headerLen+4:])
 		if got := field.codes(); len(got) == 0 || got[len(got)-1] != code {
 			return said("ends with ", got[max(0, len(got)-1):])
 		}
@@ -308,7 +308,7 @@ func (r *Reply) differs(code byte, want []byte) string {
 func echoed(code byte) Check {
 	return see(func(r *Reply, m *Memory) string {
 		sent := &Reply{}
-		sent.field(append(bytes.Clone(m.Sent.Options), optEnd))
+		sent.field("options", append(bytes.Clone(m.Sent.Options), optEnd))
 		return r.differs(code, sent.Get(code))
 	})
 }

@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
 )
@@ -55,39 +54,39 @@ func decodeReply(b []byte, f Frame) (*Reply, error) {
 	if !ok {
 		return r, nil
 	}
-	r.field(options)
+	r.field("options", options)
 	if v := r.Get(optOverload); len(v) == 1 {
 		r.Overload = v[0]
 	}
 	if r.Overload&1 != 0 {
-		r.field(b[108:236])
+		r.field("file", b[108:236])
 	}
 	if r.Overload&2 != 0 {
-		r.field(b[44:108])
+		r.field("sname", b[44:108])
 	}
 	return r, nil
 }
 
 // field reads the options of one field.
-func (r *Reply) field(b []byte) {
+func (r *Reply) field(name string, b []byte) {
 	for len(b) > 0 && b[0] != optEnd {
 		if b[0] == 0 {
 			b = b[1:]
 			continue
 		}
 		if len(b) < 2 || len(b) < 2+int(b[1]) {
-			r.Trouble = fmt.Errorf("option %d runs past the end of its field", b[0])
+			r.Trouble = fmt.Errorf("option %d runs past the end of %s", b[0], name)
 			return
 		}
 		r.Options = append(r.Options, Option{b[0], b[2 : 2+int(b[1])]})
 		b = b[2+int(b[1]):]
 	}
 	if len(b) == 0 {
-		r.Trouble = errors.New("a field without an End option")
+		r.Trouble = fmt.Errorf("%s without an End option", name)
 		return
 	}
 	if len(bytes.Trim(b[1:], "\x00")) > 0 {
-		r.Trouble = errors.New("octets behind an End option")
+		r.Trouble = fmt.Errorf("octets behind the End option of %s", name)
 	}
 }
 

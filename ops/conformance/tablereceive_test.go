@@ -80,6 +80,7 @@ func parsing() []Vector {
 	}
 	file, sname := func(d *Draft) []byte { return d.File[:] }, func(d *Draft) []byte { return d.SName[:] }
 	const overloadNote = "RFC 2131 §4.1 wants it read. Where it is not, the options in there are as if never sent."
+	const piecesNote = "RFC 3396 §7: options that come more than once are one, their values put together."
 	return []Vector{
 		{Rows: "V4-012", Asks: "option 52 = 1, requested address in file: that address", Note: overloadNote,
 			Steps: then(discover(overloaded(1), rip(0, nil, file)).want(offer(), yours(own(0))))},
@@ -88,11 +89,12 @@ func parsing() []Vector {
 		{Rows: "V4-012", Asks: "option 52 = 3, request list in file, address in sname: both", Note: overloadNote,
 			Steps: then(discover(overloaded(3), inFile(optList, 1, optNTP, optEnd), rip(0, nil, sname)).
 				want(offer(), yours(own(0)), every(optNTP), none(optDNS)))},
-		{Rows: "V4-013", Asks: "client identifier in two pieces: one value comes back", Steps: then(
-			discover(opt(optClientID, 0, 'a', 'b', 'c'), opt(optClientID, 'd', 'e', 'f')).
-				want(offer(), value(optClientID, 0, 'a', 'b', 'c', 'd', 'e', 'f')))},
+		{Rows: "V4-013", Asks: "client identifier in two pieces, then in one: the same client", Steps: then(
+			bound(opt(optClientID, 0, 'a', 'b', 'c'), opt(optClientID, 'd', 'e', 'f')),
+			discover(opt(optClientID, 0, 'a', 'b', 'c', 'd', 'e', 'f')).client(1).want(offer(), yours(other(0)))),
+			Note: piecesNote},
 		{Rows: "V4-013", Asks: "request list in two pieces: both followed", Steps: then(
-			discover(list(optNTP), list(optDomain)).want(offer(), order(optNTP, optDomain)))},
+			discover(list(optNTP), list(optDomain)).want(offer(), order(optNTP, optDomain))), Note: piecesNote},
 		{Rows: "V4-013", Asks: "pieces in options, file and sname: in that order", Note: overloadNote, Steps: then(
 			discover(overloaded(3), list(optNTP), inFile(optList, 1, optDomain, optEnd),
 				inSName(optList, 1, optDNS, optEnd)).want(offer(), order(optNTP, optDomain, optDNS)))},

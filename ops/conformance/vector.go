@@ -169,3 +169,8 @@ func (m *Memory) hear(r *Reply) {
 
 // rows returns the ids of the vector's rows.
 func (v *Vector) rows() []string { return strings.Fields(v.Rows) }
+
+// declines says whether an address is declined on the way.
+func (v *Vector) declines() bool {
+	return slices.ContainsFunc(v.Steps, func(s Step) bool { return s.Kind == typeDecline })
+}

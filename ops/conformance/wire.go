@@ -212,25 +212,33 @@ type Verdict struct {
 	Err    error
 }
 
-// PlayAll plays the table to a server, many vectors at once, and returns what came of each.
+// PlayAll plays the table to a server, many vectors at once, and returns what came of each. Those that decline
+// addresses come last: there are servers that give addresses in another order from then on.
 func (w *Wire) PlayAll(ctx context.Context, table []Vector) []Verdict {
 	verdicts := make([]Verdict, len(table))
+	for _, declines := range []bool{false, true} {
+		w.playSome(ctx, table, declines, verdicts)
+	}
+	return verdicts
+}
+
+func (w *Wire) playSome(ctx context.Context, table []Vector, declines bool, verdicts []Verdict) {
 	turns := make(chan struct{}, 24)
 	var all sync.WaitGroup
 	for i := range table {
-		if table[i].Only == InProcess || ctx.Err() != nil {
+		v := &table[i]
+		if v.Only == InProcess || v.declines() != declines || ctx.Err() != nil {
 			continue
 		}
 		turns <- struct{}{}
 		all.Go(func() {
 			defer func() { <-turns }()
-			seen, err := table[i].Play(i, w)
+			seen, err := v.Play(i, w)
 			verdicts[i] = Verdict{Played: true, Seen: seen, Err: err}
 			if err != nil {
-				verdicts[i].Err = fmt.Errorf("%s: %s: %w", table[i].Rows, table[i].Asks, err)
+				verdicts[i].Err = fmt.Errorf("%s: %s: %w", v.Rows, v.Asks, err)
 			}
 		})
 	}
 	all.Wait()
-	return verdicts
 }
