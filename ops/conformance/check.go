@@ -155,7 +155,7 @@ func broadcast() Check {
 		case r.Frame.Dst != netip.AddrPortFrom(everybody, clientPort):
 			return "to " + r.whither(m)
 		case r.Frame.EthDst != nil && !bytes.Equal(r.Frame.EthDst, bytes.Repeat([]byte{255}, 6)):
-			return fmt.Sprintf("broadcast in a frame to %x", r.Frame.EthDst)
+			return "broadcast, in a frame to one host"
 		}
 		return ""
 	})
@@ -167,7 +167,7 @@ func framed() Check {
 		if r.Frame.EthDst == nil || bytes.Equal(r.Frame.EthDst, m.Sent.CHAddr[:6]) {
 			return ""
 		}
-		return fmt.Sprintf("a frame to %x", r.Frame.EthDst)
+		return "a frame to another host"
 	})
 }
 
@@ -294,6 +294,8 @@ func (r *Reply) differs(code byte, want []byte) string {
 		return fmt.Sprintf("without option %d", code)
 	case bytes.Equal(got, want):
 		return ""
+	case len(got) == 4 && bytes.Equal(want, []byte{255, 255, 255, 255}):
+		return fmt.Sprintf("option %d is not infinite", code)
 	case len(got) == 4 && (code == optLease || code == optT1 || code == optT2):
 		return fmt.Sprintf("option %d is %d", code, binary.BigEndian.Uint32(got))
 	case len(got) == 4:

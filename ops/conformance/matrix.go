@@ -11,6 +11,19 @@ type Column struct {
 	Verdicts      []Verdict
 }
 
+// Unexplained returns the vectors at which a server differs and of which no note says who is right.
+func Unexplained(table []Vector, columns []Column) []string {
+	var list []string
+	for i, v := range table {
+		for _, c := range columns {
+			if cell := c.Verdicts[i].cell(); cell != asTheRow && c.Verdicts[i].Played && v.Note == "" {
+				list = append(list, fmt.Sprintf("%s %s: %s: %s", v.Rows, v.Asks, c.Name, cell))
+			}
+		}
+	}
+	return list
+}
+
 // asTheRow is the cell of a vector of which nothing else was seen.
 const asTheRow = "as the row"
 
@@ -78,22 +91,19 @@ func Matrix(table []Vector, columns []Column) string {
 const preface = `<!-- Written by make conformance. -->
 # Conformance
 
-The rows of protocol behaviour ([protocol-rows.txt](protocol-rows.txt)) as a table of packets in and expectations out, played to four
-servers over a wire in network namespaces. The servers have one network and say the same of it: their
-configurations stand in [ops/conformance/network](../ops/conformance/network), the table in the files ` + "`table*_test.go`" + ` beside it. Each
-vector has clients of its own. Where nothing else is said, a client is on the server's link, asks for nothing in
-particular and leaves the broadcast bit clear.
+The rows of protocol behaviour ([protocol-rows.txt](protocol-rows.txt)) as a table of packets in and
+expectations out, played to four servers over a wire in network namespaces. The servers have one network and
+say the same of it: their configurations stand in [ops/conformance/network](../ops/conformance/network), the
+table in the files beside it whose names begin with table. Each vector has clients of its own. Where nothing
+else is said, a client is on the server's link, asks for nothing in particular and leaves the broadcast bit
+clear.
 
-A cell says that the server does as the row asks, or what was seen instead. That is no judgement: rows that are not
-an RFC's MUST are our choice where RFCs leave one, and a server can do well without them. The notes say who is
-right where servers differ. What needs time to pass is played to the protocol's core alone (–).
+A cell says that the server does as the row asks, or what was seen instead. That is no judgement: rows that
+are not an RFC's MUST are our choice where RFCs leave one, and a server can do well without them. The notes
+say who is right where servers differ. What needs time to pass is played to the protocol's core alone (–).
 
-Repeat it as root, on Debian 12, with
-
-` + "```sh\nmake conformance\n```" + `
-
-which writes this page anew. ` + "`make test`" + ` plays the same table to the core in process, ` + "`make lab`" + ` to port67d on the wire, and both fail
-where a vector does.
+Repeat it as root, on Debian 12, by make conformance, which writes this page anew. make test plays the same
+table to the core in process, make lab to port67d on the wire, and both fail where a vector does.
 
 ## The servers
 

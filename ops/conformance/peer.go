@@ -28,22 +28,28 @@ type Peer struct {
 // Peers are the servers that ours is compared with.
 func Peers() []Peer {
 	return []Peer{
-		{Name: "Kea", Package: "kea-dhcp4-server", config: "kea.json", command: func(config, dir string) []string {
-			return []string{
-				"env", "KEA_PIDFILE_DIR=" + dir, "KEA_LOCKFILE_DIR=" + dir, "kea-dhcp4", "-c", config,
-			}
-		}},
-		{Name: "ISC dhcpd", Package: "isc-dhcp-server", config: "dhcpd.conf", command: func(config, dir string) []string {
-			return []string{
-				"dhcpd", "-4", "-f", "-d", "--no-pid", "-cf", config, "-lf", filepath.Join(dir, "leases"), "eth0",
-			}
-		}},
-		{Name: "dnsmasq", Package: "dnsmasq-base", config: "dnsmasq.conf", command: func(config, dir string) []string {
-			return []string{
-				"dnsmasq", "--keep-in-foreground", "--conf-file=" + config, "--user=root", "--log-facility=-",
-				"--dhcp-leasefile=" + filepath.Join(dir, "leases"), "--pid-file=" + filepath.Join(dir, "pid"),
-			}
-		}},
+		{
+			Name: "Kea", Package: "kea-dhcp4-server", config: "kea.json",
+			command: func(config, dir string) []string {
+				return []string{
+					"env", "KEA_PIDFILE_DIR=" + dir, "KEA_LOCKFILE_DIR=" + dir, "kea-dhcp4", "-c", config,
+				}
+			}},
+		{
+			Name: "ISC dhcpd", Package: "isc-dhcp-server", config: "dhcpd.conf",
+			command: func(config, dir string) []string {
+				return []string{
+					"dhcpd", "-4", "-f", "-d", "--no-pid", "-cf", config, "-lf", filepath.Join(dir, "leases"), "eth0",
+				}
+			}},
+		{
+			Name: "dnsmasq", Package: "dnsmasq-base", config: "dnsmasq.conf",
+			command: func(config, dir string) []string {
+				return []string{
+					"dnsmasq", "--keep-in-foreground", "--conf-file=" + config, "--user=root", "--log-facility=-",
+					"--dhcp-leasefile=" + filepath.Join(dir, "leases"), "--pid-file=" + filepath.Join(dir, "pid"),
+				}
+			}},
 	}
 }
 

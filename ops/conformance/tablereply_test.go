@@ -49,7 +49,7 @@ func sizes() []Vector {
 		{Rows: "V4-031", Asks: "a small OFFER: at least 300 octets", Steps: then(
 			discover(list(1)).want(offer(), size(300, 548))),
 			Note: "RFC 1542 §2.1 has no shorter message than 300 octets, and there are clients that drop it."},
-		{Rows: "V4-031 V4-048", Asks: "a NAK: at least 300 octets", Steps: then(
+		{Rows: "V4-031 V4-048", Asks: "a NAK: at least 300 octets", Note: "RFC 1542 §2.1 has no shorter message than 300 octets, and there are clients that drop it.", Steps: then(
 			bound(by("10.68.0.1")), reboot(is("10.90.0.7"), by("10.68.0.1")).
 				want(nak(), size(300, 548), giaddr(is("10.68.0.1")), yiaddr(zero), ciaddr(zero), siaddr(zero)))},
 		{Rows: "V4-032", Asks: "no option 57, six texts of 80 octets asked for: at most 548 octets", Steps: then(
@@ -57,23 +57,23 @@ func sizes() []Vector {
 			Note: "RFC 2131 §2: a client must be prepared for 312 octets of options, and for no more."},
 		{Rows: "V4-033", Asks: "option 57 = 1000: all six texts, at most 972 octets", Steps: then(
 			discover(rich, asking(6), maxSize(1000)).want(offer(), every(texts...), size(549, 972), laidOut()))},
-		{Rows: "V4-033", Asks: "option 57 = 700: at most 672 octets, and more than 548", Steps: then(
+		{Rows: "V4-033", Asks: "option 57 = 700: at most 672 octets, and more than 548", Note: "RFC 2132 §9.10 for the size; RFC 2131 §3: the last option must always be End, in the options field too when it is overloaded.", Steps: then(
 			discover(rich, asking(6), maxSize(700)).want(offer(), size(549, 672), laidOut()))},
 		{Rows: "V4-033", Asks: "option 57 = 300: taken as 576", Steps: then(
 			discover(rich, asking(3), maxSize(300)).want(offer(), every(texts[:3]...), size(300, 548))),
 			Note: "RFC 2132 §9.10: the least legal value is 576."},
 		{Rows: "V4-033", Asks: "option 57 = 65535: all, at most 1472 octets", Steps: then(
 			discover(rich, asking(6), maxSize(65535)).want(offer(), every(texts...), size(549, 1472)))},
-		{Rows: "V4-034 V4-055", Asks: "200 octets of option 82 and much else: option 82 returned", Steps: then(
+		{Rows: "V4-034 V4-055", Asks: "200 octets of option 82 and much else: option 82 returned", Note: "RFC 3046 §2.2: other options give way to it, not it to them.", Steps: then(
 			discover(rich, asking(6), relayInfo(agent...)).want(offer(), echoed(optRelay), every(kept...)))},
 		{Rows: "V4-035", Asks: "four texts: overloaded by option 52, all there", Steps: then(
 			discover(rich, asking(4)).want(offer(), size(300, 548), every(texts[:4]...), laidOut(),
 				overloadedBy(1, 2, 3))),
 			Note: "RFC 2131 §4.1 lets a server that runs out of room use file and sname. Who does not do it drops " +
 				"options, or exceeds what the client has to take."},
-		{Rows: "V4-036", Asks: "class PXEClient: no overload", Steps: then(
+		{Rows: "V4-036", Asks: "class PXEClient: no overload", Note: "RFCs allow it. The row is our choice: boot ROMs read sname and file as names.", Steps: then(
 			discover(rich, asking(6), text(optVendor, "PXEClient:Arch:00000")).want(offer(), overloadedBy(0)))},
-		{Rows: "V4-036 V4-049", Asks: "file and sname have values: no overload", Steps: then(
+		{Rows: "V4-036 V4-049", Asks: "file and sname have values: no overload", Note: "Without overload the reply is too large for a client that sent no option 57 (RFC 2131 §2), unless options are left out.", Steps: then(
 			discover(by("10.74.0.1"), asking(6)).want(offer(), overloadedBy(0), size(300, 548),
 				octets("sname", 44, []byte("boot.example.org\x00")...), octets("file", 108, []byte("menu.ipxe\x00")...)))},
 		{Rows: "V4-037", Asks: "too much: dropped from the request list's tail", Steps: then(
@@ -81,10 +81,10 @@ func sizes() []Vector {
 				want(offer(), size(300, 548), every(kept...), prefixKept(slices.Concat(texts, []byte{optDomain})...))),
 			Note: "RFC 2131 §4.3.1 says only that a server should send as many as possible; the client's list is in " +
 				"order of preference (RFC 2132 §9.8)."},
-		{Rows: "V4-037 V4-054 V4-055", Asks: "too much: 61 and 82 are kept", Steps: then(
+		{Rows: "V4-037 V4-054 V4-055", Asks: "too much: 61 and 82 are kept", Note: "RFC 6842 §3, RFC 3046 §2.2. dnsmasq never returns option 61.", Steps: then(
 			discover(rich, asking(6), clientID(0), relayInfo(1, 2, 'a', 'b')).
 				want(offer(), every(kept...), echoed(optClientID), echoed(optRelay)))},
-		{Rows: "V4-038", Asks: "OFFER begins with options 53, 54, 51", Steps: then(
+		{Rows: "V4-038", Asks: "OFFER begins with options 53, 54, 51", Note: "No RFC wants it. Some boot ROMs look no further.", Steps: then(
 			discover(list(1, 3, 6)).want(offer(), begins(optType, optServer, optLease)))},
 		{Rows: "V4-038 V4-055", Asks: "option 82 is the last", Steps: then(
 			discover(by("10.68.0.1"), list(1, 3, 6, 15), relayInfo(1, 2, 'a', 'b'), clientID(0)).
@@ -98,7 +98,7 @@ func sizes() []Vector {
 		{Rows: "V4-040", Asks: "options in the order of the request list", Steps: then(
 			discover(list(15, 42, 6, 1, 3)).want(offer(), order(15, 42, 6, 1, 3))),
 			Note: "RFC 2132 §9.8: the server MUST try to insert them in the order in which they are asked for."},
-		{Rows: "V4-040", Asks: "in another order", Steps: then(
+		{Rows: "V4-040", Asks: "options in the order of another request list", Note: "RFC 2132 §9.8: the server MUST try to insert them in the order in which they are asked for.", Steps: then(
 			discover(list(42, 1, 3, 6, 15)).want(offer(), order(42, 1, 3, 6, 15)))},
 	}
 }
@@ -108,7 +108,7 @@ func header() []Vector {
 	padded := hardware(2, 0x67, 0xfe, 0, 0, 1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1)
 	empty := bytes.Repeat([]byte{0}, 192)
 	return []Vector{
-		{Rows: "V4-041", Asks: "xid, htype, hlen and all 16 octets of chaddr copied", Steps: then(
+		{Rows: "V4-041", Asks: "xid, htype, hlen and all 16 octets of chaddr copied", Note: "RFC 2131 Table 3: chaddr is that of the client's message, which has 16 octets.", Steps: then(
 			discover(padded).want(offer(), that(func(r *Reply, m *Memory) string {
 				if r.XID != m.Sent.XID {
 					return "another xid"
@@ -166,7 +166,7 @@ func options() []Vector {
 			discover(clientID(0)).want(offer(), echoed(optClientID)),
 			selecting(clientID(0)).want(ack(), echoed(optClientID))),
 			Note: "RFC 6842 §3: MUST. Before it, RFC 2131 had it MUST NOT."},
-		{Rows: "V4-054", Asks: "client identifier returned in NAK", Steps: then(bound(clientID(0)),
+		{Rows: "V4-054", Asks: "client identifier returned in NAK", Note: "RFC 6842 §3: MUST. Before it, RFC 2131 had it MUST NOT.", Steps: then(bound(clientID(0)),
 			reboot(is("10.90.0.7"), clientID(0)).want(nak(), echoed(optClientID)))},
 		{Rows: "V4-054", Asks: "none sent: none returned", Steps: then(discover().want(offer(), none(optClientID)))},
 		{Rows: "V4-055", Asks: "option 82 returned octet for octet, unknown sub-options too", Steps: then(

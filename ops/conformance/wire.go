@@ -212,8 +212,8 @@ type Verdict struct {
 	Err    error
 }
 
-// PlayAll plays the table to a server, many vectors at once, and returns what came of each. Those that decline
-// addresses come last: there are servers that give addresses in another order from then on.
+// PlayAll plays the table to a server, many vectors at once, and returns what came of each. Those that
+// decline addresses come last: there are servers that give addresses in another order from then on.
 func (w *Wire) PlayAll(ctx context.Context, table []Vector) []Verdict {
 	verdicts := make([]Verdict, len(table))
 	for _, declines := range []bool{false, true} {
