@@ -6,6 +6,7 @@
 # make format     gofmt
 # make lab        only the tests with real clients and processes in network namespaces (root)
 # make bench      perfdhcp against this cluster, Kea alone and a Kea pair (root)
+# make conformance  the same packets to this server, Kea, dhcpd and dnsmasq; writes docs/conformance.md (root)
 # make proto      generated Go from proto/
 # make docs       generated documentation
 # make clean      what the other verbs made
@@ -15,7 +16,7 @@ GO    ?= go
 # LAB narrows the lab down: make lab LAB=TestClients
 LAB   ?= .
 
-.PHONY: help run test build lint format lab bench proto docs clean packages-run packages-test
+.PHONY: help run test build lint format lab bench conformance proto docs clean packages-run packages-test
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -32,7 +33,7 @@ test: packages-test
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted, run make format:'; \
 		gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags lab ./ops/...
+	$(GO) vet -tags lab,conformance ./ops/...
 	$(MAKE) lint
 	$(GO) test -race -timeout 15m ./...
 	$(MAKE) lab
@@ -44,11 +45,16 @@ format:
 	gofmt -w $$(git ls-files '*.go')
 
 lab: packages-test
-	$(GO) test -tags lab -v -count 1 -timeout 30m -run '$(LAB)' ./ops/lab/... 2>&1 | awk -f .ci/lab.awk
+	$(GO) test -tags lab -v -p 1 -count 1 -timeout 30m -run '$(LAB)' ./ops/lab/... ./ops/conformance 2>&1 | \
+		awk -f .ci/lab.awk
 
 bench: packages-test
 	@.ci/packages kea-dhcp4-server
 	$(GO) run ./ops/bench
+
+conformance: packages-test
+	@.ci/packages kea-dhcp4-server isc-dhcp-server dnsmasq-base
+	$(GO) test -tags conformance -count 1 -timeout 10m -run TestMatrix ./ops/conformance
 
 proto:
 	@.ci/packages protobuf-compiler libprotobuf-dev

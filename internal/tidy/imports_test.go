@@ -152,6 +152,12 @@ var table = []row{
 		"ops/lab", machinery, nil, []string{"github.com/vishvananda/netns", "github.com/vishvananda/netlink"},
 		"processes and network namespaces; sees the product from outside only",
 	},
+	{
+		"ops/conformance", machinery,
+		[]string{
+			"ops/lab", "server", "server/dhcp4", "storage", "storage/configfile", "storage/lease",
+		}, []string{"golang.org/x/sys/unix"}, "frames in and out; plays to the core and over the lab's wire",
+	},
 	{"ops/lab/demo", machinery, []string{"ops/lab"}, nil, "make run"},
 	{
 		"ops/bench", shell, []string{"ops/lab", "ops/load"}, []string{"github.com/jedib0t/go-pretty/v6/..."},
