@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"port67/storage/config"
 	"port67/storage/lease"
 )
 
@@ -110,7 +109,7 @@ func (b *builder) value(code uint8, rank uint16) {
 		}
 		return
 	}
-	if data, ok := configured(b.g.Effective, code); ok {
+	if data, ok := b.g.Effective.Option(code); ok {
 		b.put(code, rank, b.formed(code, data))
 	} else if data := b.derived(code); data != nil {
 		b.put(code, rank, b.formed(code, data))
@@ -142,7 +141,7 @@ func (b *builder) derived(code uint8) []byte {
 			return []byte(b.g.BootFile)
 		}
 	case optMSRoutes: // V4-066
-		data, _ := configured(b.g.Effective, optClasslessRoutes)
+		data, _ := b.g.Effective.Option(optClasslessRoutes)
 		return data
 	}
 	return nil
@@ -183,7 +182,7 @@ func (b *builder) formed(code uint8, data []byte) []byte {
 
 // withDefault returns routes with a default route by the first router of option 3, unless they have one.
 func (b *builder) withDefault(routes []byte) []byte {
-	routers, _ := configured(b.g.Effective, optRouter)
+	routers, _ := b.g.Effective.Option(optRouter)
 	if len(routers) < 4 || hasDefault(routes) {
 		return routes
 	}
@@ -213,8 +212,8 @@ var (
 // firmware takes it for the word of a boot server and asks that server alone, which is right only if option
 // 43 says where it is (W-021).
 func (b *builder) vendorClass() []byte {
-	data, _ := configured(b.g.Effective, optVendorClass)
-	_, vendor := configured(b.g.Effective, optVendorOptions)
+	data, _ := b.g.Effective.Option(optVendorClass)
+	_, vendor := b.g.Effective.Option(optVendorOptions)
 	switch {
 	case b.d.query.vendor(string(httpClient)) && !bytes.HasPrefix(data, httpClient):
 		return httpClient
@@ -240,17 +239,6 @@ func (d *Decision) echo(list []ReplyOption, m *Message, clientID bool) []ReplyOp
 		list = append(list, ReplyOption{Code: optRelayInfo, Data: rai})
 	}
 	return list
-}
-
-// configured returns the value of an option that the configuration sets.
-func configured(e *config.Effective, code uint8) ([]byte, bool) {
-	i, ok := slices.BinarySearchFunc(e.Options, code, func(o config.Option, c uint8) int {
-		return int(o.Code) - int(c)
-	})
-	if !ok {
-		return nil, false
-	}
-	return e.Options[i].Data, true
 }
 
 // seconds returns a span as it stands on the wire.

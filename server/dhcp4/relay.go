@@ -1,6 +1,10 @@
 package dhcp4
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"port67/storage/lease"
+)
 
 // The sub-options of option 82 that this package acts on.
 const (
@@ -13,17 +17,10 @@ const (
 // relayUnicast is the flag of a relay that received the message by unicast (RFC 5010 §3).
 const relayUnicast = 0x80
 
-// relayOption returns a sub-option of option 82 and whether it was there. A sub-option that is cut off ends
-// the list.
+// relayOption returns a sub-option of option 82 and whether it was there.
 func (q *Query) relayOption(code uint8) ([]byte, bool) {
 	b, _ := q.Options.Get(optRelayInfo)
-	for len(b) >= 2 && len(b) >= 2+int(b[1]) {
-		if b[0] == code {
-			return b[2 : 2+int(b[1])], true
-		}
-		b = b[2+int(b[1]):]
-	}
-	return nil, false
+	return lease.RelayOption(b, code)
 }
 
 // relayBroken says whether option 82 is cut off, or has a sub-option of a length that it cannot have.

@@ -147,7 +147,7 @@ func (d *Decision) boot(m *Message, e *config.Effective) {
 		m.SIAddr = e.NextServer
 	}
 	m.SName, m.File = e.ServerName, e.BootFile
-	if file, ok := configured(e, optBootFile); ok && m.File == "" && d.query.boots() && len(file) < fileLen {
+	if file, ok := e.Option(optBootFile); ok && m.File == "" && d.query.boots() && len(file) < fileLen {
 		m.File = string(file) // W-020: old boot ROMs do not read option 67.
 	}
 	m.SName = m.SName[:min(len(m.SName), snameLen-1)]

@@ -32,7 +32,7 @@ func (c *chooser) without(a netip.Addr) bool {
 		return false
 	}
 	e := c.settingsFor(a)
-	_, told := configured(e, optAutoConfigure)
+	_, told := e.Option(optAutoConfigure)
 	switch {
 	case c.ipv6Only(e):
 		c.d.Instead = IPv6Only
@@ -47,7 +47,7 @@ func (c *chooser) without(a netip.Addr) bool {
 
 // ipv6Only says whether e wants the client to do without IPv4, and the client says that it can.
 func (c *chooser) ipv6Only(e *config.Effective) bool {
-	_, told := configured(e, optV6OnlyPreferred)
+	_, told := e.Option(optV6OnlyPreferred)
 	return e.IPv6Only && told && c.q.asksFor(optV6OnlyPreferred)
 }
 
@@ -64,11 +64,11 @@ func (d *Decision) noAddress() Message {
 		{Code: optMessageType, Data: []byte{byte(OfferMsg)}},
 		{Code: optServerID, Data: d.serverID.AsSlice()},
 	}
-	if wait, ok := configured(d.bare, optV6OnlyPreferred); ok && d.Instead == IPv6Only {
+	if wait, ok := d.bare.Option(optV6OnlyPreferred); ok && d.Instead == IPv6Only {
 		m.Options = append(m.Options, ReplyOption{Code: optV6OnlyPreferred, Data: wait})
 	}
 	_, asks := d.query.Options.Get(optAutoConfigure)
-	if may, ok := configured(d.bare, optAutoConfigure); ok && asks {
+	if may, ok := d.bare.Option(optAutoConfigure); ok && asks {
 		m.Options = append(m.Options, ReplyOption{Code: optAutoConfigure, Data: may})
 	}
 	d.layOut(&m, d.bare.Layout)

@@ -26,13 +26,13 @@ const (
 
 // RelayOption returns a sub-option of the relay agent information info (RFC 3046 §2.0) and whether it is
 // there. A sub-option that is cut off ends the list.
-func RelayOption(info string, code uint8) (string, bool) {
+func RelayOption[T ~string | ~[]byte](info T, code uint8) (value T, ok bool) {
 	for b := info; len(b) >= 2 && len(b) >= 2+int(b[1]); b = b[2+int(b[1]):] {
 		if b[0] == code {
 			return b[2 : 2+int(b[1])], true
 		}
 	}
-	return "", false
+	return value, false
 }
 
 // Facet returns the value of f that l has, and whether it has one. An empty value is none.
