@@ -335,7 +335,7 @@ func TestListener_OverflowCounterWraps(t *testing.T) {
 	count := newTally()
 	l := &Listener{opt: Options{Observer: count}}
 	for _, total := range []uint32{3, 3, 10, 0xffffffff, 4} {
-		l.countOverflow(total)
+		l.countOverflow(&l.overflows, total)
 	}
 	if got := count.overflowed; got != 4 { // 0xffffffff + 5, in 32 bits
 		t.Errorf("overflowed = %d, want 4", got)

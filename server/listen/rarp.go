@@ -2,7 +2,6 @@ package listen
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -156,7 +155,7 @@ func (l *Listener) readRARP(ctx context.Context, s *rarpSocket, o *RARPOptions) 
 			continue
 		}
 		errorsInRow = 0
-		heard := l.readRARPControl(s, s.control[:nControl])
+		heard := l.readControl(s.control[:nControl], &s.overflows).at
 		in, drop := l.describeRARP(from)
 		if drop != "" {
 			l.opt.Observer.Dropped(drop)
@@ -166,31 +165,6 @@ func (l *Listener) readRARP(ctx context.Context, s *rarpSocket, o *RARPOptions) 
 		l.serveRARP(ctx, o, &in)
 	}
 	return nil
-}
-
-// readRARPControl returns when a frame came, and counts those that were lost before it.
-func (l *Listener) readRARPControl(s *rarpSocket, b []byte) (at time.Time) {
-	for len(b) > 0 {
-		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
-		if err != nil {
-			break
-		}
-		b = rest
-		switch {
-		case h.Level != unix.SOL_SOCKET:
-		case h.Type == unix.SCM_TIMESTAMPNS:
-			at = timespec(data)
-		case h.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
-			if total := binary.NativeEndian.Uint32(data); total != s.overflows {
-				l.opt.Observer.Overflowed(total - s.overflows)
-				s.overflows = total
-			}
-		}
-	}
-	if at.IsZero() {
-		at = time.Now()
-	}
-	return at
 }
 
 // describeRARP says by which interface a frame came, or why it must be dropped. A frame with a VLAN's tag

@@ -147,7 +147,7 @@ func (l *Listener) read(ctx, serve context.Context) error {
 
 // describe fills in how p reached us, and returns why it must be dropped, or nothing.
 func (l *Listener) describe(p *packet, control []byte, flags int, src netip.AddrPort) (drop string) {
-	arrival := l.readControl(control)
+	arrival := l.readControl(control, &l.overflows)
 	if flags&unix.MSG_TRUNC != 0 {
 		return DropTooLong
 	}
@@ -182,9 +182,10 @@ type arrival struct {
 	at      time.Time
 }
 
-// readControl reads the control messages of one datagram. The time of receipt is the kernel's; should it be
-// missing, it is now.
-func (l *Listener) readControl(b []byte) (a arrival) {
+// readControl reads the control messages of one datagram or frame, and counts those that its socket lost
+// before it, of which overflows is what the kernel last told. The time of receipt is the kernel's; should it
+// be missing, it is now.
+func (l *Listener) readControl(b []byte, overflows *uint32) (a arrival) {
 	for len(b) > 0 {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
 		if err != nil {
@@ -199,7 +200,7 @@ func (l *Listener) readControl(b []byte) (a arrival) {
 		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS:
 			a.at = timespec(data)
 		case h.Level == unix.SOL_SOCKET && h.Type == unix.SO_RXQ_OVFL && len(data) >= 4:
-			l.countOverflow(binary.NativeEndian.Uint32(data))
+			l.countOverflow(overflows, binary.NativeEndian.Uint32(data))
 		}
 	}
 	if a.at.IsZero() {
@@ -219,10 +220,11 @@ func timespec(b []byte) time.Time {
 	return time.Time{}
 }
 
-// countOverflow takes the kernel's count of datagrams lost since the socket was opened; it wraps.
-func (l *Listener) countOverflow(total uint32) {
-	if lost := total - l.overflows; lost != 0 {
-		l.overflows = total
+// countOverflow takes the kernel's count of what was lost since a socket was opened, and keeps it in last; it
+// wraps.
+func (l *Listener) countOverflow(last *uint32, total uint32) {
+	if lost := total - *last; lost != 0 {
+		*last = total
 		l.opt.Observer.Overflowed(lost)
 	}
 }
