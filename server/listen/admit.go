@@ -46,11 +46,12 @@ type gate struct {
 	running    int
 	runningMax int
 	queued     int
-	queue      [urgencies][]*packet // the oldest first
+	queue      [urgencies]lanes
 }
 
-// enter says whether p may be served at once. Otherwise p waits, and shed is what had to go for it: the
-// oldest of the least urgent, whose client has waited longest and will soon send again. That may be p itself.
+// enter says whether p may be served at once. Otherwise p waits, and shed is what had to go for it: of the
+// least urgent, the oldest of the path that has most waiting, whose client has waited longest and will soon
+// send again. That may be p itself.
 func (g *gate) enter(p *packet) (now bool, shed *packet) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -61,39 +62,33 @@ func (g *gate) enter(p *packet) (now bool, shed *packet) {
 	u := urgencyOf(p.in.Payload)
 	if g.queued == queueMax {
 		least := urgency(0)
-		for len(g.queue[least]) == 0 {
+		for g.queue[least].waiting() == 0 {
 			least++
 		}
 		if u < least {
 			return false, p
 		}
-		shed = g.pop(least)
+		shed = g.queue[least].shed()
+		g.queued--
 	}
-	g.queue[u] = append(g.queue[u], p)
+	g.queue[u].add(laneOf(p), p)
 	g.queued++
 	return false, shed
 }
 
-// next returns what should be served by a worker that has done its work, the most urgent first and of equals
-// the oldest, or nil: then the worker's place is free again.
+// next returns what should be served by a worker that has done its work, the most urgent first, of equals one
+// of each path in turn, and of a path the oldest; or nil: then the worker's place is free again.
 func (g *gate) next() *packet {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for u := urgencies - 1; u >= 0; u-- {
-		if len(g.queue[u]) > 0 {
-			return g.pop(u)
+		if g.queue[u].waiting() > 0 {
+			g.queued--
+			return g.queue[u].next()
 		}
 	}
 	g.running--
 	return nil
-}
-
-func (g *gate) pop(u urgency) *packet {
-	p := g.queue[u][0]
-	g.queue[u][0] = nil
-	g.queue[u] = g.queue[u][1:]
-	g.queued--
-	return p
 }
 
 // admit has p served by a goroutine of its own if there may be one more, else lets it wait or sheds.

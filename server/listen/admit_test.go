@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"slices"
 	"testing"
 
 	"port67/server"
@@ -73,5 +74,86 @@ func TestGate_ShedsTheOldestOfTheLeastUrgent(t *testing.T) {
 	}
 	if g.queued != queueMax {
 		t.Errorf("queued = %d, want %d", g.queued, queueMax)
+	}
+}
+
+// through returns a DISCOVER that came through a relay agent, by the last octet of its address; 0 for none.
+func through(relay, xid byte) *packet {
+	p := message(1, false, xid)
+	if relay != 0 {
+		copy(p.b[24:], []byte{10, 67, 0, relay})
+	}
+	return p
+}
+
+// apart returns relay agents that are in lanes of their own.
+func apart(t *testing.T, n int) []byte {
+	t.Helper()
+	var relays []byte
+	lanes := map[uint8]bool{}
+	for r := byte(1); len(relays) < n && r < 200; r++ {
+		if l := laneOf(through(r, 0)); !lanes[l] {
+			lanes[l] = true
+			relays = append(relays, r)
+		}
+	}
+	if len(relays) < n {
+		t.Fatalf("%d of %d relay agents in lanes of their own", len(relays), n)
+	}
+	return relays
+}
+
+// What waits behind one relay agent does not stand before what came through another (W-053).
+func TestGate_W_053_PathsTakeTurns(t *testing.T) {
+	relays := apart(t, 3)
+	g := gate{runningMax: 1}
+	g.enter(message(1, false, 0))
+	for i := range byte(6) {
+		g.enter(through(relays[0], 10+i))
+	}
+	g.enter(through(relays[1], 20))
+	g.enter(through(relays[1], 21))
+	g.enter(through(relays[2], 30))
+	var got []byte
+	for p := g.next(); p != nil; p = g.next() {
+		got = append(got, p.b[7])
+	}
+	if want := []byte{10, 20, 30, 11, 21, 12, 13, 14, 15}; !slices.Equal(got, want) {
+		t.Errorf("served in the order %v, want %v", got, want)
+	}
+}
+
+// A queue that is full of one relay agent's is emptied of these, however many come, until it has no more than
+// another (W-053).
+func TestGate_W_053_TheLongestLaneIsShed(t *testing.T) {
+	relays := apart(t, 2)
+	g := gate{runningMax: 1}
+	g.enter(message(1, false, 0))
+	for range queueMax {
+		g.enter(through(relays[0], 1))
+	}
+	shedOf := map[byte]int{}
+	for range queueMax {
+		if _, shed := g.enter(through(relays[1], 2)); shed != nil {
+			shedOf[shed.b[7]]++
+		}
+		if _, shed := g.enter(through(relays[0], 1)); shed != nil {
+			shedOf[shed.b[7]]++
+		}
+	}
+	// The second takes its half of the places from the first, and loses only what comes beyond it.
+	if kept := queueMax - shedOf[2]; kept < queueMax/2-1 || kept > queueMax/2+1 {
+		t.Errorf("of the second relay agent's %d were shed, want half of %d: %v", shedOf[2], queueMax, shedOf)
+	}
+	if g.queued != queueMax {
+		t.Errorf("queued = %d, want %d", g.queued, queueMax)
+	}
+	for range queueMax {
+		if g.next() == nil {
+			t.Fatal("the gate has lost datagrams")
+		}
+	}
+	if p := g.next(); p != nil || g.queued != 0 {
+		t.Errorf("after the last: %v, %d queued", p, g.queued)
 	}
 }

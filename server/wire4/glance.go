@@ -23,11 +23,10 @@ const (
 // Look returns what b shows. It goes through the options field once, and through no other; what is malformed
 // is not there. A datagram that is no BOOTP message shows nothing but 0.0.0.0.
 func Look(b []byte) Glance {
-	g := Glance{GIAddr: netip.IPv4Unspecified()}
+	g := Glance{GIAddr: GIAddr(b)}
 	if len(b) < headerLen {
 		return g
 	}
-	g.GIAddr = netip.AddrFrom4([4]byte(b[giAddrAt:]))
 	g.Client = b[chAddrAt : chAddrAt+min(int(b[hLenAt]), 16)]
 	rest := b[headerLen:]
 	if len(rest) < cookieLen || string(rest[:cookieLen]) != magicCookie {
@@ -57,6 +56,14 @@ func Look(b []byte) Glance {
 		rest = rest[n:]
 	}
 	return g
+}
+
+// GIAddr returns the address of the relay agent in b, 0.0.0.0 if there is none.
+func GIAddr(b []byte) netip.Addr {
+	if len(b) < headerLen {
+		return netip.IPv4Unspecified()
+	}
+	return netip.AddrFrom4([4]byte(b[giAddrAt:]))
 }
 
 // circuit returns the circuit-id in a piece of option 82.
