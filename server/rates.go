@@ -68,13 +68,13 @@ func (r *rates) limits() *config.Limits {
 	return &r.none
 }
 
-// check returns the limit that a datagram has run into, or 0. The narrowest is asked first, so that what one
+// check returns the limit that a datagram has run into, or 0, and a name for whoever has used it up. The narrowest is asked first, so that what one
 // client or circuit sends in vain costs its neighbours nothing. Renewals, and all that follows an OFFER, meet
 // their client's limit alone: strangers behind the same relay agent do not stand in their way.
-func (r *rates) check(in *Datagram) Limit {
-	limits, g := r.limits(), wire4.Look(in.Payload)
+func (r *rates) check(in *Datagram, g *wire4.Glance) (l Limit, name uint64) {
+	limits := r.limits()
 	if g.Type == dhcp4.LeaseQuery { // No client's: it speaks of one, and the requesters are configured.
-		return 0
+		return 0, 0
 	}
 	var h maphash.Hash
 	h.SetSeed(r.seed)
@@ -94,24 +94,24 @@ func (r *rates) check(in *Datagram) Limit {
 	}
 	h.WriteByte(0)
 	h.Write(g.Client)
-	now := in.Heard
-	if len(g.Client) > 0 && !r.meters[LimitClient].take(h.Sum64(), *limits.PerClient, now) {
-		return LimitClient
+	now, client := in.Heard, h.Sum64()
+	if len(g.Client) > 0 && !r.meters[LimitClient].take(client, *limits.PerClient, now) {
+		return LimitClient, client
 	}
 	switch {
 	case g.Type == dhcp4.Request || g.Type == dhcp4.Release || g.Type == dhcp4.Decline:
 	case len(g.Circuit) > 0 && !r.meters[LimitCircuit].take(circuit, *limits.DiscoverPerCircuit, now):
-		return LimitCircuit
+		return LimitCircuit, circuit
 	case relayed && !r.meters[LimitRelay].take(path, *limits.DiscoverPerRelay, now):
-		return LimitRelay
+		return LimitRelay, path
 	case !relayed && !r.meters[LimitInterface].take(path, *limits.DiscoverPerInterface, now):
-		return LimitInterface
+		return LimitInterface, path
 	}
-	return 0
+	return 0, 0
 }
 
-// stranger says whether a stranger's REQUEST may go to the log.
-func (r *rates) stranger(q *dhcp4.Query, in *Datagram) bool {
+// stranger says whether what a stranger wants may go to the log, and names the path that it came by.
+func (r *rates) stranger(q *dhcp4.Query, in *Datagram) (ok bool, name uint64) {
 	var h maphash.Hash
 	h.SetSeed(r.seed)
 	relay := q.GIAddr.As4()
@@ -119,7 +119,8 @@ func (r *rates) stranger(q *dhcp4.Query, in *Datagram) bool {
 	if !q.Relayed() {
 		h.WriteString(in.Ingress.Interface)
 	}
-	return r.meters[LimitStranger].take(h.Sum64(), *r.limits().Strangers, in.Heard)
+	name = h.Sum64()
+	return r.meters[LimitStranger].take(name, *r.limits().Strangers, in.Heard), name
 }
 
 // meter is token buckets in a table of fixed size. Where there is no room, the bucket that will be full
@@ -171,12 +172,31 @@ func (m *meter) take(name uint64, rate config.Rate, at time.Time) bool {
 // Admit says whether a datagram may become an exchange. If not it has been counted. It reads the datagram's
 // first octets, waits for nothing, and keeps nothing of it: the listener asks before it spends anything.
 func (s *Server) Admit(in Datagram) bool {
-	l := s.rates.check(&in)
+	g := wire4.Look(in.Payload)
+	l, name := s.rates.check(&in, &g)
 	if l == 0 {
 		return true
 	}
-	kind, _ := wire4.Peek(in.Payload)
-	s.observer.Limited(l)
-	s.observer.Ended(kind, RateLimited, 0)
+	s.limited(l, name, &in, &g)
+	s.observer.Ended(g.Type, RateLimited, 0)
 	return false
+}
+
+// admitStranger says whether what a stranger wants may go to the log. If not it has been counted, but for its
+// outcome.
+func (s *Server) admitStranger(q *dhcp4.Query, in *Datagram) bool {
+	ok, name := s.rates.stranger(q, in)
+	if !ok {
+		s.limited(LimitStranger, name, in, &wire4.Glance{GIAddr: q.GIAddr})
+	}
+	return ok
+}
+
+// limited counts a message that ran into l, and says now and then in the log who does so most.
+func (s *Server) limited(l Limit, name uint64, in *Datagram, g *wire4.Glance) {
+	s.observer.Limited(l)
+	for _, t := range s.talkers.note(l, name, in, g) {
+		s.log.Warn("messages dropped because of a limit", "limit", t.limit.String(), "most", t.who,
+			"dropped", t.dropped, "dropped_in_all", t.all)
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"port67/server/dhcp4"
+	"port67/server/wire4"
+	"port67/storage"
 	"port67/storage/config"
 )
 
@@ -31,11 +33,18 @@ func knock(kind dhcp4.MessageType, client uint32, relay byte, circuit string, at
 	}}
 }
 
+// limitOf returns the limit that d runs into.
+func limitOf(r *rates, d *Datagram) Limit {
+	g := wire4.Look(d.Payload)
+	l, _ := r.check(d, &g)
+	return l
+}
+
 // passed sends n messages, counts those that get by, and says what dropped the first that did not.
 func passed(r *rates, n int, make func(i int) Datagram) (got int, first Limit) {
 	for i := range n {
 		d := make(i)
-		switch l := r.check(&d); {
+		switch l := limitOf(r, &d); {
 		case l == 0:
 			got++
 		case first == 0:
@@ -71,7 +80,7 @@ func TestRates_W_035_OneClient(t *testing.T) {
 		"another relay":   knock(dhcp4.Request, 1, 2, "p1", at(1000)),
 		"no relay":        knock(dhcp4.Request, 1, 0, "", at(1000)),
 	} {
-		if l := r.check(&d); l != 0 {
+		if l := limitOf(r, &d); l != 0 {
 			t.Errorf("%s: dropped by %v", name, l)
 		}
 	}
@@ -85,7 +94,7 @@ func TestRates_W_053_FloodThroughOneRelay(t *testing.T) {
 	for i := range 40_000 {
 		at := began.Add(time.Duration(i) * 50 * time.Microsecond)
 		d := knock(dhcp4.Discover, uint32(i)+1, 1, "", at)
-		if r.check(&d) == 0 {
+		if limitOf(r, &d) == 0 {
 			flood++
 		}
 		if i%200 != 0 {
@@ -97,7 +106,7 @@ func TestRates_W_053_FloodThroughOneRelay(t *testing.T) {
 			knock(dhcp4.Request, client, 1, "", at),
 		} {
 			other++
-			if r.check(&d) != 0 {
+			if limitOf(r, &d) != 0 {
 				dropped++
 			}
 		}
@@ -176,6 +185,80 @@ func TestServe4_W_053_StrangersDoNotFillTheLog(t *testing.T) {
 	}
 }
 
+// DISCOVERs of strangers that only the log could serve, because the part of this node is on offer or used up, and
+// dynamic BOOTP pass the same limit as their REQUESTs (W-053).
+func TestServe4_W_053_OffersThroughTheLogAreLimited(t *testing.T) {
+	s, server := newSite(t)
+	others := storage.SetBuckets{Epoch: 2} // All but one bucket are another node's.
+	for i := range others.Owners {
+		others.Owners[i] = "n2"
+	}
+	others.Owners[0] = "n1"
+	var limited config.Config
+	s.Read(func(v storage.View) { limited = *v.Config().Config })
+	limited.Limits.Strangers = &config.Rate{PerSecond: 20, Burst: 20}
+	limited.BOOTP.Dynamic = new(true)
+	for _, cmd := range []storage.Command{
+		storage.PutNode{Node: member("n2", "10.67.0.3")}, others,
+		storage.SetConfig{Expected: 1, Config: &limited, Author: "test"},
+	} {
+		if r, _ := s.Propose(t.Context(), cmd); r.Refusal != storage.Granted {
+			t.Fatalf("scene: %T refused: %d %s", cmd, r.Refusal, r.Detail)
+		}
+	}
+	before, xid, ended := s.index, 0, map[Outcome]int{}
+	hear := func(line string) Outcome {
+		xid++
+		payload, in := parseScript(t, strings.Fields(fmt.Sprintf("%s secs=10 xid=%d", line, xid)))
+		return server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in, Heard: s.Now()})
+	}
+	for i := range 50 {
+		ended[hear(fmt.Sprintf("DISCOVER cid=%08x", i+100))]++
+	}
+	if n := int(s.index - before); n != 20 || ended[RateLimited] != 28 || ended[Offered] != 22 {
+		t.Errorf("%d DISCOVERs reached the log, %v; want 20, 2 offered from this node's part, 28 limited", n, ended)
+	}
+	if o := hear("BOOTP client=1"); o != RateLimited {
+		t.Errorf("a BOOTP client without a reservation ended as %v", o)
+	}
+}
+
+// Who runs into a limit most is named in the log after a second, and once a minute from then on (W-035).
+func TestTalkers_W_035(t *testing.T) {
+	var k talkers
+	at := time.Unix(1_000_000, 0)
+	note := func(client uint32, after time.Duration) []report {
+		d := knock(dhcp4.Request, client, 1, "p1", at.Add(after))
+		g := wire4.Look(d.Payload)
+		return k.note(LimitClient, uint64(client), &d, &g)
+	}
+	for i := range uint32(300) {
+		if got := note(i+10, time.Duration(i)*time.Millisecond); got != nil {
+			t.Fatalf("reported at once: %v", got)
+		}
+		if got := note(7, time.Duration(i)*time.Millisecond); got != nil {
+			t.Fatalf("reported at once: %v", got)
+		}
+	}
+	got := note(7, time.Second)
+	if len(got) != 1 || got[0].who != "client 000000000007 at relay agent 10.67.1.1" || got[0].all != 601 ||
+		got[0].dropped < 301 || got[0].dropped > 301+300/(talkersKept-1)+1 {
+		t.Errorf("report %+v, want client 7 with a little over 301 of 601", got)
+	}
+	if got := note(7, 30*time.Second); got != nil {
+		t.Errorf("reported again after 29 s: %v", got)
+	}
+	if got := note(7, 61*time.Second); len(got) != 1 || got[0].all != 2 {
+		t.Errorf("report after a minute %+v, want 2 drops", got)
+	}
+	if got := note(7, -time.Hour); got != nil {
+		t.Errorf("reported when the clock was set back: %v", got)
+	}
+	if got := note(7, time.Second-time.Hour); len(got) != 1 {
+		t.Errorf("not reported a second after the clock was set back: %v", got)
+	}
+}
+
 // Requesters may ask about one client as often as they want: they are no clients.
 func TestRates_LeaseQueriesAreNoClients(t *testing.T) {
 	at := time.Unix(1_000_000, 0)
@@ -204,6 +287,6 @@ func BenchmarkRates(b *testing.B) {
 	for i := range b.N {
 		binary.BigEndian.PutUint32(d.Payload[30:], uint32(i))
 		d.Heard = at.Add(time.Duration(i) * 50 * time.Microsecond)
-		r.check(&d)
+		limitOf(r, &d)
 	}
 }

@@ -75,8 +75,7 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 			return TooOld, nil
 		}
 	}
-	if decision.Stranger && !s.rates.stranger(query, &in) {
-		s.observer.Limited(LimitStranger)
+	if decision.Stranger && !s.admitStranger(query, &in) {
 		return RateLimited, nil
 	}
 	result, o, err := s.commit4(ctx, &decision)

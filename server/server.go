@@ -144,6 +144,7 @@ type Server struct {
 	offers     *offers
 	classes    classes
 	rates      *rates
+	talkers    talkers
 	neighbours *neighbours
 	warnings   warnings
 }

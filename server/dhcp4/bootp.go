@@ -62,6 +62,8 @@ func (c *chooser) bootp() {
 	if !knows && (!booked || through) {
 		c.d.Command = storage.Bind{Client: c.client(), Link: c.d.Path.Link, Addr: a, Mode: storage.BOOTP}
 		c.d.Drop = true
+		_, reserved := reservation(c.d.place.link.Subnets, c.d.keys)
+		c.d.Stranger = !reserved && !c.holds(a)
 	}
 }
 

@@ -104,8 +104,8 @@ type Decision struct {
 	// time it has to be made anew, on what is known then.
 	Ahead []storage.NodeID
 	Path  Path
-	// Stranger says that the Command is for a REQUEST that names what this node did not offer and the client
-	// does not hold.
+	// Stranger says that the Command is for somebody who may be made up: it is about an address that the
+	// client does not hold, and that neither this node has offered nor the configuration has promised to it.
 	Stranger bool
 	// Private says that no other node can have heard the message.
 	Private bool

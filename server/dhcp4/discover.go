@@ -45,6 +45,7 @@ func (c *chooser) discover() {
 		c.d.Firm, c.d.Local.Told = c.firm(a)
 	case refusal == storage.Granted:
 		c.d.Command = storage.Offer{Client: client, Link: c.d.Path.Link, Wish: a, Asked: asked}
+		c.d.Stranger = !c.holds(a)
 	default:
 		// What is free in nobody's part is not asked for: a flood would fill the log with refusals.
 		c.d.Why = Exhausted // V4-105

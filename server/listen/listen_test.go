@@ -285,6 +285,35 @@ func TestListener_AtMostExchangesMax(t *testing.T) {
 	}
 }
 
+// What the hook refuses costs no exchange, nothing else is asked about it, and the others go on.
+func TestListener_W_053_WhatIsNotAdmittedIsNotServed(t *testing.T) {
+	w := newWorld(t)
+	asked := make(chan server.Datagram, 8)
+	_, calls := w.listener(Options{Admit: func(in server.Datagram) bool {
+		in.Payload = bytes.Clone(in.Payload)
+		asked <- in
+		return in.Payload[7]%2 == 0 // the last octet of its xid
+	}})
+	for i := range byte(4) {
+		w.send(w.raw, w.discover(i))
+	}
+	for i := range byte(4) {
+		in := next(t, asked, "a datagram to admit")
+		if in.Payload[7] != i || in.Ingress.Interface != "srv0" || in.Heard.IsZero() {
+			t.Errorf("asked for xid %d by %q at %v, want xid %d by srv0", in.Payload[7], in.Ingress.Interface,
+				in.Heard, i)
+		}
+	}
+	var served []byte
+	for range 2 {
+		served = append(served, next(t, calls, "an admitted datagram").payload[7])
+	}
+	slices.Sort(served) // Each has a goroutine of its own.
+	if !slices.Equal(served, []byte{0, 2}) {
+		t.Errorf("served %v, want 0 and 2", served)
+	}
+}
+
 func TestListener_OverflowIsTold(t *testing.T) {
 	w := newWorld(t)
 	count := newTally()
