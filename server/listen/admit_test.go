@@ -16,7 +16,7 @@ func message(kind byte, bound bool, xid byte) *packet {
 		b[12] = 10
 	}
 	copy(b[236:], []byte{0x63, 0x82, 0x53, 0x63, 53, 1, kind, 255})
-	p.n, p.in = len(b), server.Datagram{Payload: b}
+	p.in = server.Datagram{Payload: b}
 	return p
 }
 

@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
+	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 
 	"port67/server"
@@ -29,7 +31,6 @@ const (
 
 // packet is a datagram in a buffer that is used again.
 type packet struct {
-	n  int
 	in server.Datagram
 	b  [payloadMax]byte
 }
@@ -113,14 +114,53 @@ func (l *Listener) checkBuffer() {
 	}
 }
 
+// batchMax is how many datagrams are read at once, and controlMax the room for what the kernel says of each.
+const (
+	batchMax   = 32
+	controlMax = 128
+)
+
+// batch is room for datagrams that are read with one call. In a flood that is what lets the reader see all of
+// them, and drop by rule, before the kernel has to drop at random.
+type batch struct {
+	conn     *ipv4.PacketConn
+	packets  [batchMax]*packet // nil where one was handed on
+	messages [batchMax]ipv4.Message
+}
+
+func newBatch(conn *net.UDPConn) *batch {
+	b := &batch{conn: ipv4.NewPacketConn(conn)}
+	for i := range b.messages {
+		b.messages[i] = ipv4.Message{Buffers: make([][]byte, 1), OOB: make([]byte, controlMax)}
+	}
+	return b
+}
+
+// read waits for datagrams and returns how many there are. It takes packets from the pool for those that were
+// handed on.
+func (b *batch) read(pool *sync.Pool) (int, error) {
+	for i := range b.packets {
+		if b.packets[i] == nil {
+			b.packets[i] = pool.Get().(*packet)
+			b.messages[i].Buffers[0] = b.packets[i].b[:]
+		}
+	}
+	return b.conn.ReadBatch(b.messages[:], 0)
+}
+
+// take hands the datagram i on.
+func (b *batch) take(i int) *packet {
+	p := b.packets[i]
+	b.packets[i] = nil
+	return p
+}
+
 // read reads datagrams until ctx ends and hands them to workers, whose context is serve.
 func (l *Listener) read(ctx, serve context.Context) error {
-	control := make([]byte, 256)
+	b := newBatch(l.conn)
 	for errorsInRow := 0; ; {
-		p := l.buffers.Get().(*packet)
-		n, nControl, flags, src, err := l.conn.ReadMsgUDPAddrPort(p.b[:], control)
+		n, err := b.read(&l.buffers)
 		if err != nil {
-			l.buffers.Put(p)
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -131,41 +171,41 @@ func (l *Listener) read(ctx, serve context.Context) error {
 			continue
 		}
 		errorsInRow = 0
-		p.n = n
-		if why := l.describe(p, control[:nControl], flags, src); why != "" {
-			l.opt.Observer.Dropped(why)
-			l.buffers.Put(p)
-			continue
+		for i := range b.messages[:n] {
+			if why := l.describe(b.packets[i], &b.messages[i]); why != "" {
+				l.opt.Observer.Dropped(why)
+				continue
+			}
+			if l.opt.Admit == nil || l.opt.Admit(b.packets[i].in) {
+				l.admit(serve, b.take(i))
+			}
 		}
-		if l.opt.Admit != nil && !l.opt.Admit(p.in) {
-			l.buffers.Put(p)
-			continue
-		}
-		l.admit(serve, p)
 	}
 }
 
 // describe fills in how p reached us, and returns why it must be dropped, or nothing.
-func (l *Listener) describe(p *packet, control []byte, flags int, src netip.AddrPort) (drop string) {
-	arrival := l.readControl(control, &l.overflows)
-	if flags&unix.MSG_TRUNC != 0 {
+func (l *Listener) describe(p *packet, m *ipv4.Message) (drop string) {
+	arrival := l.readControl(m.OOB[:m.NN], &l.overflows)
+	if m.Flags&unix.MSG_TRUNC != 0 {
 		return DropTooLong
 	}
 	t := l.links.now()
 	ingress, ok := t.byIndex[arrival.ifIndex]
-	if !ok || !ingress.served {
+	src, isUDP := m.Addr.(*net.UDPAddr)
+	if !ok || !ingress.served || !isUDP {
 		return DropNotServed
 	}
 	if !t.local[arrival.dst] {
 		arrival.dst = limitedBroadcast() // Some relays send to the broadcast address of our subnet.
 	}
+	from := src.AddrPort()
 	p.in = server.Datagram{
-		Payload: p.b[:p.n],
+		Payload: p.b[:m.N],
 		Heard:   arrival.at,
 		Ingress: dhcp4.Ingress{
 			IfIndex:   ingress.index,
 			Interface: ingress.name,
-			Src:       netip.AddrPortFrom(src.Addr().Unmap(), src.Port()),
+			Src:       netip.AddrPortFrom(from.Addr().Unmap(), from.Port()),
 			Dst:       arrival.dst,
 			Local:     ingress.local,
 			MTU:       ingress.mtu,
