@@ -65,7 +65,7 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 	}
 	s.neighbours.note(x, in.Heard, decision.Path, decision.Ahead)
 	if len(decision.Ahead) > 0 {
-		if s.neighbours.await(ctx, x, in.Heard, decision.Ahead) {
+		if s.awaitAhead(ctx, x, in.Heard, decision.Ahead) {
 			return HandledElsewhere, nil
 		}
 		if decision = s.decide4(query, &in.Ingress, true); decision.Why != dhcp4.Answer {
@@ -151,7 +151,7 @@ func (s *Server) commit4(ctx context.Context, d *dhcp4.Decision) (storage.Result
 		}
 		return d.Local, Renewed, nil
 	}
-	result, err := s.proposer.Propose(ctx, d.Command)
+	result, err := s.propose(ctx, d.Command)
 	switch {
 	case err == nil:
 		if d.Drop && result.Refusal == storage.Granted {
@@ -162,6 +162,20 @@ func (s *Server) commit4(ctx context.Context, d *dhcp4.Decision) (storage.Result
 		return d.Local, RenewedWithoutQuorum, nil
 	}
 	return storage.Result{}, outcomeOfError(err), err // No commit, no answer. The client retransmits.
+}
+
+// propose brings c before the cluster; others have their turn meanwhile.
+func (s *Server) propose(ctx context.Context, c storage.Command) (storage.Result, error) {
+	s.turns.Rest()
+	defer s.turns.Resume(true)
+	return s.proposer.Propose(ctx, c)
+}
+
+// awaitAhead gives the nodes ahead their time, and others their turn.
+func (s *Server) awaitAhead(ctx context.Context, x Exchange, heard time.Time, ahead []storage.NodeID) bool {
+	s.turns.Rest()
+	defer s.turns.Resume(false)
+	return s.neighbours.await(ctx, x, heard, ahead)
 }
 
 // reply4 builds the reply and sends it, then tells the neighbours. o is what the exchange ends in if it ends

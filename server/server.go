@@ -62,6 +62,14 @@ type Clock interface {
 	Wait(ctx context.Context, d time.Duration, done <-chan struct{})
 }
 
+// Turns is how exchanges share the processor: an exchange that is going to wait for the log or for other nodes
+// lets others have its turn. Rest does not wait; Resume does, until it is the exchange's turn again, and follows
+// each Rest. settled says that the exchange comes with the word of the log.
+type Turns interface {
+	Rest()
+	Resume(settled bool)
+}
+
 // Sender4 puts a DHCPv4 reply on the wire.
 type Sender4 interface {
 	Send4(ctx context.Context, payload []byte, to dhcp4.Dest) error
@@ -108,7 +116,7 @@ func exchangeOf(cluster string, q *dhcp4.Query, k lease.Key) Exchange {
 	return x
 }
 
-// Options is what a Server needs. Ports, Self, Cluster and Logger are required; a limit of 0 takes its
+// Options is what a Server needs. Ports but Turns, Self, Cluster and Logger are required; a limit of 0 takes its
 // default.
 type Options struct {
 	Self       storage.NodeID
@@ -118,6 +126,7 @@ type Options struct {
 	Timekeeper Timekeeper
 	Neighbours Neighbours
 	Sender     Sender4
+	Turns      Turns // nil: nobody waits for a turn
 	Observer   Observer
 	Clock      Clock
 	Logger     *slog.Logger
@@ -136,6 +145,7 @@ type Server struct {
 	time     Timekeeper
 	peers    Neighbours
 	sender   Sender4
+	turns    Turns
 	observer Observer
 	clock    Clock
 	log      *slog.Logger
@@ -157,10 +167,13 @@ func New(o Options) *Server {
 		}
 		return otherwise
 	}
+	if o.Turns == nil {
+		o.Turns = noTurns{}
+	}
 	return &Server{
 		self: o.Self, cluster: o.Cluster,
 		reader: o.Reader, proposer: o.Proposer, time: o.Timekeeper, peers: o.Neighbours,
-		sender: o.Sender, observer: o.Observer, clock: o.Clock, log: o.Logger,
+		sender: o.Sender, turns: o.Turns, observer: o.Observer, clock: o.Clock, log: o.Logger,
 		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
 		classes:    classes{log: o.Logger},
@@ -168,6 +181,12 @@ func New(o Options) *Server {
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 	}
 }
+
+// noTurns is for those who serve one message at a time.
+type noTurns struct{}
+
+func (noTurns) Rest()       {}
+func (noTurns) Resume(bool) {}
 
 // HandledBy takes the word of another node that it has answered x.
 func (s *Server) HandledBy(from storage.NodeID, x Exchange) { s.neighbours.handled(from, x) }

@@ -76,7 +76,8 @@ func (n *node) open() (err error) {
 	n.spine = server.New(server.Options{
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(),
 		Reader: n.agreement, Proposer: n.agreement, Timekeeper: n.agreement,
-		Neighbours: n.agreement, Sender: n.listener, Observer: n.counts, Clock: clock.System{}, Logger: log,
+		Neighbours: n.agreement, Sender: n.listener, Turns: n.listener, Observer: n.counts, Clock: clock.System{},
+		Logger: log,
 	})
 	n.rarp = server.NewRARP(server.RARPOptions{
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(), Reader: n.agreement, Timekeeper: n.agreement,

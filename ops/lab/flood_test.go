@@ -61,8 +61,10 @@ func TestFlood_W_053(t *testing.T) {
 		limited := sum(text, `port67_rate_limited_total{limit="relay"}`)
 		seen := sum(text, `port67_packets_total{`, `type="discover"`)
 		lost := sum(text, "port67_socket_overflows_total")
-		t.Logf("%s: %.0f DISCOVERs seen, %.0f of them limited by relay agent, %.0f lost in the socket", n.Name, seen,
-			limited, lost)
+		t.Logf("%s: %.0f DISCOVERs seen, %.0f of them limited by relay agent, %.0f shed, %.0f lost in the socket; "+
+			"%.0f changes of leader; %.1f s of processor", n.Name, seen, limited,
+			sum(text, "port67_packets_total{", `outcome="overloaded"`), lost,
+			sum(text, "port67_raft_leader_changes_total"), sum(text, "process_cpu_seconds_total"))
 		if limited == 0 {
 			t.Errorf("%s limited nothing", n.Name)
 		}

@@ -13,8 +13,8 @@ import (
 	"port67/server/wire4"
 )
 
-// queueMax is how many datagrams wait when ExchangesMax exchanges are going on.
-const queueMax = 1024
+// queueMax is how many datagrams wait for their turn: what a node serves in about half a second.
+const queueMax = 4096
 
 // urgency is how much it matters that a datagram is served: the lowest is shed first.
 type urgency int
@@ -40,11 +40,20 @@ func urgencyOf(payload []byte) urgency {
 	return discovers
 }
 
-// gate bounds how many exchanges go on at once, and holds a few that wait for their turn.
+// gate bounds how many exchanges go on at once, and how many of these compute: the others have been let rest
+// and wait for the log or for other nodes. Datagrams for which there is no place wait in order of urgency.
+//
+// That few compute keeps the time short until whatever else this process does gets the processor; above all
+// the agreement with the other nodes, which a flood must not make miss its heartbeats.
 type gate struct {
 	mu         sync.Mutex
-	running    int
+	active     int // exchanges that compute
+	activeMax  int
+	running    int // exchanges that go on, the resting ones included
 	runningMax int
+	settled    []chan struct{} // those that want to go on with the word of the log, the oldest first
+	back       []chan struct{} // the others that want to go on
+	lastBack   bool            // one of these was let go on last
 	queued     int
 	queue      [urgencies]lanes
 }
@@ -55,7 +64,8 @@ type gate struct {
 func (g *gate) enter(p *packet) (now bool, shed *packet) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.running < g.runningMax {
+	if g.active < g.activeMax && g.running < g.runningMax {
+		g.active++
 		g.running++
 		return true, nil
 	}
@@ -76,18 +86,93 @@ func (g *gate) enter(p *packet) (now bool, shed *packet) {
 	return false, shed
 }
 
-// next returns what should be served by a worker that has done its work, the most urgent first, of equals one
-// of each path in turn, and of a path the oldest; or nil: then the worker's place is free again.
+// next returns what should be served by a worker that has done its work, or nil: then the worker's place is
+// free again, or that of one who comes back from resting.
 func (g *gate) next() *packet {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	p, handed := g.successor(true)
+	switch {
+	case p != nil:
+		return p
+	case !handed:
+		g.active--
+	}
+	g.running--
+	return nil
+}
+
+// rest gives the place of an exchange that is going to wait to another, and returns what should be served by a
+// new worker, or nil.
+func (g *gate) rest() *packet {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p, handed := g.successor(g.running < g.runningMax)
+	switch {
+	case p != nil:
+		g.running++
+	case !handed:
+		g.active--
+	}
+	return p
+}
+
+// successor finds who computes next in the caller's place: one that has rested, which is told, or a datagram,
+// if a new exchange may begin. What the log has settled comes first: it is nearly done. Others that come back
+// and those that begin take turns: neither crowd is to keep the other waiting.
+func (g *gate) successor(begin bool) (p *packet, handed bool) {
+	if handOver(&g.settled) {
+		return nil, true
+	}
+	begin = begin && g.queued > 0
+	if !(g.lastBack && begin) && handOver(&g.back) {
+		g.lastBack = true
+		return nil, true
+	}
+	g.lastBack = false
+	if !begin {
+		return nil, false
+	}
+	return g.pop(), false
+}
+
+// handOver lets the first of those who wait go on, if there is any.
+func handOver(waiting *[]chan struct{}) bool {
+	if len(*waiting) == 0 {
+		return false
+	}
+	close((*waiting)[0])
+	*waiting = (*waiting)[1:]
+	return true
+}
+
+// resume waits until an exchange that has rested may go on.
+func (g *gate) resume(settled bool) {
+	g.mu.Lock()
+	if g.active < g.activeMax {
+		g.active++
+		g.mu.Unlock()
+		return
+	}
+	turn := make(chan struct{})
+	if settled {
+		g.settled = append(g.settled, turn)
+	} else {
+		g.back = append(g.back, turn)
+	}
+	g.mu.Unlock()
+	<-turn
+}
+
+// pop takes what should be served next, the most urgent first, of equals one of each path in turn, and of a
+// path the oldest; nil if nothing waits.
+func (g *gate) pop() *packet {
 	for u := urgencies - 1; u >= 0; u-- {
 		if g.queue[u].waiting() > 0 {
 			g.queued--
 			return g.queue[u].next()
 		}
 	}
-	g.running--
 	return nil
 }
 
@@ -95,7 +180,7 @@ func (g *gate) next() *packet {
 func (l *Listener) admit(ctx context.Context, p *packet) {
 	now, shed := l.gate.enter(p)
 	if now {
-		l.workers.Go(func() { l.work(ctx, p) })
+		l.begin(ctx, p)
 	}
 	if shed != nil {
 		kind, _ := wire4.Peek(shed.in.Payload)
@@ -103,6 +188,21 @@ func (l *Listener) admit(ctx context.Context, p *packet) {
 		l.buffers.Put(shed)
 	}
 }
+
+// begin has p served by a goroutine of its own.
+func (l *Listener) begin(ctx context.Context, p *packet) {
+	l.workers.Go(func() { l.work(ctx, p) })
+}
+
+// Rest implements server.Turns.
+func (l *Listener) Rest() {
+	if p := l.gate.rest(); p != nil {
+		l.begin(l.serve, p) // Only a worker rests: the listener runs.
+	}
+}
+
+// Resume implements server.Turns.
+func (l *Listener) Resume(settled bool) { l.gate.resume(settled) }
 
 // work serves p and then whatever waits.
 func (l *Listener) work(ctx context.Context, p *packet) {

@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 
@@ -21,7 +22,7 @@ func message(kind byte, bound bool, xid byte) *packet {
 }
 
 func TestGate_ServesTheMostUrgentFirst(t *testing.T) {
-	g := gate{runningMax: 1}
+	g := gate{runningMax: 1, activeMax: 1}
 	if now, _ := g.enter(message(1, false, 0)); !now {
 		t.Fatal("the first was not served at once")
 	}
@@ -44,7 +45,7 @@ func TestGate_ServesTheMostUrgentFirst(t *testing.T) {
 }
 
 func TestGate_ShedsTheOldestOfTheLeastUrgent(t *testing.T) {
-	g := gate{runningMax: 1}
+	g := gate{runningMax: 1, activeMax: 1}
 	g.enter(message(1, false, 0))
 	for i := range queueMax {
 		kind := byte(3)
@@ -77,6 +78,82 @@ func TestGate_ShedsTheOldestOfTheLeastUrgent(t *testing.T) {
 	}
 }
 
+// comesBack has an exchange that has rested want to go on, and returns when it waits for its turn. The channel
+// is closed when it goes on.
+func comesBack(g *gate, settled bool) <-chan struct{} {
+	waiting := func() int {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return len(g.back) + len(g.settled)
+	}
+	before, on := waiting(), make(chan struct{})
+	go func() {
+		g.resume(settled)
+		close(on)
+	}()
+	for waiting() == before {
+		runtime.Gosched()
+	}
+	return on
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// Exchanges that rest leave their places to others, up to the bound of all, and when they come back they take
+// turns with those that have not begun.
+func TestGate_RestsAndResumes(t *testing.T) {
+	g := gate{runningMax: 3, activeMax: 1}
+	g.enter(message(1, false, 1))
+	for xid := byte(2); xid <= 5; xid++ {
+		if now, _ := g.enter(message(1, false, xid)); now {
+			t.Fatalf("%d was served at once beside one that computes", xid)
+		}
+	}
+	for xid := byte(2); xid <= 3; xid++ { // The first rests, then the second.
+		if p := g.rest(); p == nil || p.b[7] != xid {
+			t.Fatalf("rest = %v, want %d", p, xid)
+		}
+	}
+	if p := g.rest(); p != nil { // The third rests: three go on already.
+		t.Fatalf("rest = %v, want nothing: as many go on as may", p)
+	}
+	g.resume(false) // The first comes back, nobody computes.
+	third, second := comesBack(&g, false), comesBack(&g, true)
+	if isClosed(second) || isClosed(third) {
+		t.Fatal("two compute at once")
+	}
+	if p := g.next(); p != nil { // The first ends: the second goes on, for which the log has spoken.
+		t.Fatalf("next = %v, want nothing: one comes back", p)
+	}
+	<-second
+	fourth := comesBack(&g, false)
+	g.running++                  // One more that rests, to come back as well.
+	if p := g.next(); p != nil { // The second ends: the third goes on.
+		t.Fatalf("next = %v, want nothing: one comes back", p)
+	}
+	<-third
+	if p := g.next(); p == nil || p.b[7] != 4 || isClosed(fourth) { // The third ends: a new one has its turn.
+		t.Fatalf("next = %v, want 4, and the other to wait", p)
+	}
+	if p := g.next(); p != nil { // It ends: the other goes on.
+		t.Fatalf("next = %v, want nothing: one comes back", p)
+	}
+	<-fourth
+	if p := g.next(); p == nil || p.b[7] != 5 {
+		t.Fatalf("next = %v, want 5", p)
+	}
+	if p := g.next(); p != nil || g.active != 0 || g.running != 0 || g.queued != 0 {
+		t.Errorf("at the end next = %v, active %d, running %d, queued %d", p, g.active, g.running, g.queued)
+	}
+}
+
 // through returns a DISCOVER that came through a relay agent, by the last octet of its address; 0 for none.
 func through(relay, xid byte) *packet {
 	p := message(1, false, xid)
@@ -106,7 +183,7 @@ func apart(t *testing.T, n int) []byte {
 // What waits behind one relay agent does not stand before what came through another (W-053).
 func TestGate_W_053_PathsTakeTurns(t *testing.T) {
 	relays := apart(t, 3)
-	g := gate{runningMax: 1}
+	g := gate{runningMax: 1, activeMax: 1}
 	g.enter(message(1, false, 0))
 	for i := range byte(6) {
 		g.enter(through(relays[0], 10+i))
@@ -127,7 +204,7 @@ func TestGate_W_053_PathsTakeTurns(t *testing.T) {
 // another (W-053).
 func TestGate_W_053_TheLongestLaneIsShed(t *testing.T) {
 	relays := apart(t, 2)
-	g := gate{runningMax: 1}
+	g := gate{runningMax: 1, activeMax: 1}
 	g.enter(message(1, false, 0))
 	for range queueMax {
 		g.enter(through(relays[0], 1))

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,9 @@ const (
 	// exchangesUsual is how many exchanges go on at once if nobody says otherwise. One that waits for the log
 	// costs a goroutine and a buffer, some 8 KiB.
 	exchangesUsual = 4096
+	// activePerCPU is how many exchanges compute at once on a processor: enough that one which waits for a lock
+	// or for the socket leaves no gap.
+	activePerCPU = 8
 	// drainFor is how long Run waits for the exchanges in progress when it is told to stop: a little more
 	// than the time that the cluster may take for a proposal (safety.md §3).
 	drainFor = 3 * time.Second
@@ -33,13 +37,14 @@ type Options struct {
 	Interfaces []string
 	// Port is where requests come in; 0 means 67.
 	Port uint16
-	// Serve carries one datagram from the wire to its reply. It is called from many goroutines and may block.
+	// Serve carries one datagram from the wire to its reply. It is called from many goroutines and may block;
+	// where it waits for others it says so by Rest and Resume.
 	// The datagram's payload is overwritten when it has returned.
 	Serve func(context.Context, server.Datagram) server.Outcome
 	// Admit says whether a datagram may become an exchange; nil lets all. It is called from one goroutine,
 	// before anything is spent on the datagram, and must not block. What it refuses it has counted.
 	Admit func(server.Datagram) bool
-	// ExchangesMax is how many calls of Serve go on at once; 0 means 4096.
+	// ExchangesMax is how many calls of Serve go on at once, those that rest included; 0 means 4096.
 	ExchangesMax int
 	// RARP is what is done about devices that ask by RARP; the zero RARPOptions is nothing.
 	RARP     RARPOptions
@@ -76,6 +81,7 @@ type Listener struct {
 	events  *os.File // netlink socket that tells of changes
 	links   *links
 	gate    gate
+	serve   context.Context // of all exchanges; set by Run
 	workers sync.WaitGroup
 	buffers sync.Pool // of *packet
 	frames  sync.Pool // of *[]byte
@@ -101,7 +107,8 @@ func Open(opt Options) (*Listener, error) {
 	if opt.Observer == nil {
 		opt.Observer = nobody{}
 	}
-	l := &Listener{opt: opt, gate: gate{runningMax: opt.ExchangesMax}, changed: make(chan struct{}, 1)}
+	l := &Listener{opt: opt, changed: make(chan struct{}, 1)}
+	l.gate = gate{runningMax: opt.ExchangesMax, activeMax: activePerCPU * runtime.GOMAXPROCS(0)}
 	l.buffers.New = func() any { return new(packet) }
 	l.frames.New = func() any { b := make([]byte, 0, frameUsual); return &b }
 	if err := l.open(); err != nil {
@@ -141,6 +148,7 @@ func (l *Listener) Run(ctx context.Context) error {
 	defer l.Close()
 	serve, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	l.serve = serve
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	watch, stopWatch := context.WithCancel(ctx)
@@ -155,7 +163,7 @@ func (l *Listener) Run(ctx context.Context) error {
 		_ = l.events.Close()
 	})
 	l.opt.Log.Info("listening", "port", l.opt.Port, "interfaces", l.links.now().servedNames())
-	err := l.read(ctx, serve)
+	err := l.read(ctx)
 	l.drain(stop)
 	return err
 }
@@ -229,7 +237,10 @@ func (nobody) Omitted(int)                                            {}
 func (nobody) Dropped(string)                                         {}
 func (nobody) Overflowed(uint32)                                      {}
 
-var _ server.Sender4 = (*Listener)(nil)
+var (
+	_ server.Sender4 = (*Listener)(nil)
+	_ server.Turns   = (*Listener)(nil)
+)
 
 // trouble wraps an error of the operating system in the words of the place where it happened.
 func trouble(place string, err error) error { return fmt.Errorf("%s: %w", place, err) }

@@ -155,8 +155,8 @@ func (b *batch) take(i int) *packet {
 	return p
 }
 
-// read reads datagrams until ctx ends and hands them to workers, whose context is serve.
-func (l *Listener) read(ctx, serve context.Context) error {
+// read reads datagrams until ctx ends and hands them to workers.
+func (l *Listener) read(ctx context.Context) error {
 	b := newBatch(l.conn)
 	for errorsInRow := 0; ; {
 		n, err := b.read(&l.buffers)
@@ -177,7 +177,7 @@ func (l *Listener) read(ctx, serve context.Context) error {
 				continue
 			}
 			if l.opt.Admit == nil || l.opt.Admit(b.packets[i].in) {
-				l.admit(serve, b.take(i))
+				l.admit(l.serve, b.take(i))
 			}
 		}
 	}
