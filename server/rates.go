@@ -68,9 +68,10 @@ func (r *rates) limits() *config.Limits {
 	return &r.none
 }
 
-// check returns the limit that a datagram has run into, or 0, and a name for whoever has used it up. The narrowest is asked first, so that what one
-// client or circuit sends in vain costs its neighbours nothing. Renewals, and all that follows an OFFER, meet
-// their client's limit alone: strangers behind the same relay agent do not stand in their way.
+// check returns the limit that a datagram has run into, or 0, and a name for whoever has used it up. The
+// narrowest is asked first, so that what one client or circuit sends in vain costs its neighbours nothing.
+// Renewals, and all that follows an OFFER, meet their client's limit alone: strangers behind the same relay
+// agent do not stand in their way.
 func (r *rates) check(in *Datagram, g *wire4.Glance) (l Limit, name uint64) {
 	limits := r.limits()
 	if g.Type == dhcp4.LeaseQuery { // No client's: it speaks of one, and the requesters are configured.

@@ -62,9 +62,9 @@ type Clock interface {
 	Wait(ctx context.Context, d time.Duration, done <-chan struct{})
 }
 
-// Turns is how exchanges share the processor: an exchange that is going to wait for the log or for other nodes
-// lets others have its turn. Rest does not wait; Resume does, until it is the exchange's turn again, and follows
-// each Rest. settled says that the exchange comes with the word of the log.
+// Turns is how exchanges share the processor: an exchange that is going to wait for the log or for other
+// nodes lets others have its turn. Rest does not wait; Resume does, until it is the exchange's turn again,
+// and follows each Rest. settled says that the exchange comes with the word of the log.
 type Turns interface {
 	Rest()
 	Resume(settled bool)
@@ -80,8 +80,8 @@ type Observer interface {
 	Ended(kind dhcp4.MessageType, o Outcome, took time.Duration)
 	// Ignored counts options of a message that were malformed or cut off (V4-015, V4-016).
 	Ignored(options int)
-	// Irregular counts a message that is treated as if nothing were wrong with it (V4-114, V4-153), however it
-	// ends.
+	// Irregular counts a message that is treated as if nothing were wrong with it (V4-114, V4-153), however
+	// it ends.
 	Irregular(dhcp4.Irregularity)
 	// ClassErrors counts tests of classes that failed and were taken as false.
 	ClassErrors(tests int)
@@ -116,8 +116,8 @@ func exchangeOf(cluster string, q *dhcp4.Query, k lease.Key) Exchange {
 	return x
 }
 
-// Options is what a Server needs. Ports but Turns, Self, Cluster and Logger are required; a limit of 0 takes its
-// default.
+// Options is what a Server needs. Ports but Turns, Self, Cluster and Logger are required; a limit of 0 takes
+// its default.
 type Options struct {
 	Self       storage.NodeID
 	Cluster    string // ID of the cluster; the nodes name exchanges by it

@@ -17,9 +17,9 @@ const (
 	nextReport  = time.Minute
 )
 
-// talkers finds who runs into limits most (W-035), in a table of fixed size. A newcomer takes the place of the
-// one with the fewest drops, and its number: so a number is never too small, and whoever has more than its share
-// of the drops is there.
+// talkers finds who runs into limits most (W-035), in a table of fixed size. A newcomer takes the place of
+// the one with the fewest drops, and its number: so a number is never too small, and whoever has more than
+// its share of the drops is there.
 type talkers struct {
 	mu     sync.Mutex
 	due    time.Time // of the next report

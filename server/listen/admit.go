@@ -102,8 +102,8 @@ func (g *gate) next() *packet {
 	return nil
 }
 
-// rest gives the place of an exchange that is going to wait to another, and returns what should be served by a
-// new worker, or nil.
+// rest gives the place of an exchange that is going to wait to another, and returns what should be served by
+// a new worker, or nil.
 func (g *gate) rest() *packet {
 	g.mu.Lock()
 	defer g.mu.Unlock()

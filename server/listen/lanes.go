@@ -14,8 +14,8 @@ const laneCount = 256
 // laneSeed makes it impossible to choose a relay agent's address that shares a lane with another.
 var laneSeed = maphash.MakeSeed()
 
-// laneOf returns the lane of a datagram: that of its relay agent, or of the interface of direct clients. Paths
-// that share one by chance share their turns.
+// laneOf returns the lane of a datagram: that of its relay agent, or of the interface of direct clients.
+// Paths that share one by chance share their turns.
 func laneOf(p *packet) uint8 {
 	var path [8]byte
 	giaddr := wire4.GIAddr(p.in.Payload).As4()
