@@ -205,12 +205,12 @@ func (n *Node) checkToken(hash [sha256.Size]byte, id storage.NodeID) error {
 	var tokens []storage.Token
 	var clock lease.Instant
 	n.Read(func(v storage.View) { tokens, clock = v.Tokens(), v.Clock() })
-	at, _, ok := n.time.lead(clock)
+	at, _, ok := n.time.Lead(clock)
 	if !ok {
 		return errElsewhere
 	}
 	for _, t := range tokens {
-		if t.Hash == hash && t.Expires > at.floor() && (t.UsedBy == "" || t.UsedBy == id) {
+		if t.Hash == hash && t.Expires > at.Floor() && (t.UsedBy == "" || t.UsedBy == id) {
 			return nil
 		}
 	}
@@ -252,11 +252,11 @@ func (n *Node) checkJoiner(node storage.Node) error {
 func (n *Node) movePast(ctx context.Context) error {
 	var due lease.Instant
 	n.Read(func(v storage.View) { due = v.Clock() })
-	at, _, ok := n.time.lead(due)
+	at, _, ok := n.time.Lead(due)
 	if !ok {
 		return errElsewhere
 	}
-	if at.floor() <= due {
+	if at.Floor() <= due {
 		return nil
 	}
 	_, err := n.Propose(ctx, storage.Tick{})

@@ -73,13 +73,13 @@ func (n *Node) startLead(ctx context.Context) (stop func()) {
 		n.route.setReady(n.id, false)
 		<-done
 		n.route.setReady(n.id, false)
-		n.time.end()
+		n.time.End()
 	}
 }
 
 // lead is one term of leadership. Nothing is proposed before everything committed earlier is applied here,
 // and nothing but a tick before that is committed: the tick binds this leader's clock to its term, so that
-// no later leader goes on from an older and faster one (timekeeper.begin).
+// no later leader goes on from an older and faster one (ctime.Keeper.Begin).
 func (n *Node) lead(ctx context.Context) {
 	for ctx.Err() == nil && !n.open(ctx) {
 		n.idle(ctx, dutyEvery)
@@ -104,7 +104,7 @@ func (n *Node) open(ctx context.Context) bool {
 		return false
 	}
 	position := n.replica.position()
-	n.time.begin(term, position.clock, position.term)
+	n.time.Begin(term, position.clock, position.term)
 	_, err := n.commitEntry(ctx, []storage.Command{storage.Tick{}})
 	return err == nil && n.raft.CurrentTerm() == term
 }
@@ -223,13 +223,13 @@ func (d *duty) buckets(ctx context.Context) {
 // tick moves the clock of an idle cluster when something is due.
 func (d *duty) tick(ctx context.Context, now time.Time) {
 	position := d.n.replica.position()
-	at, _, ok := d.n.time.lead(position.clock)
-	if !ok || now.Sub(d.ticked) < time.Second || at.floor() <= position.clock {
+	at, _, ok := d.n.time.Lead(position.clock)
+	if !ok || now.Sub(d.ticked) < time.Second || at.Floor() <= position.clock {
 		return
 	}
 	var due lease.Instant
 	d.n.replica.read(func(v storage.View) { due, ok = v.NextDue() })
-	if ok && due <= at.floor() {
+	if ok && due <= at.Floor() {
 		d.ticked = now
 		d.propose(ctx, storage.Tick{})
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"port67/cluster/ctime"
 	"port67/cluster/journal"
 	"port67/cluster/trust"
 	"port67/storage"
@@ -54,7 +55,7 @@ type Node struct {
 	timing    Timing
 	limits    LogLimits
 	logger    *slog.Logger
-	clock     Clock
+	clock     ctime.Clock
 	onHandled func(from storage.NodeID, h Handled)
 	observer  Observer
 
@@ -74,7 +75,7 @@ type Node struct {
 	route    *router
 	queue    chan *proposal
 	extends  *extends
-	time     *timekeeper
+	time     *ctime.Keeper
 	verifier *verifier
 	ward     *ward
 	says     *sayings
@@ -133,7 +134,7 @@ func newNode(o Options) *Node {
 	if n.clock == nil {
 		n.clock = machineClock{}
 	}
-	n.time = newTimekeeper(n.clock)
+	n.time = ctime.New(n.clock)
 	n.replica.onChange = n.membersChanged
 	n.replica.onHalt = n.fail
 	return n
@@ -405,15 +406,15 @@ func (n *Node) reach(ctx context.Context, index uint64) error {
 // Upper returns a moment that cluster time has certainly not passed, and false if this node has nothing to
 // reckon one from.
 func (n *Node) Upper() (lease.Instant, bool) {
-	bound, ok := n.time.upper()
+	bound, ok := n.time.Upper()
 	if !ok || !n.Serving() || !n.fence.isOpen() {
 		return 0, false
 	}
-	return max(bound.ceil(), n.replica.position().clock), true
+	return max(bound.Ceil(), n.replica.position().clock), true
 }
 
 // InTouch says whether this node has heard from the leader within the last 3 s, so that it may offer.
-func (n *Node) InTouch() bool { return n.time.inTouch() && n.Serving() && n.fence.isOpen() }
+func (n *Node) InTouch() bool { return n.time.InTouch() && n.Serving() && n.fence.isOpen() }
 
 // Tell tells the other nodes that this one has answered an exchange. It does not wait.
 func (n *Node) Tell(h Handled) { n.peers.tellAll(h) }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"port67/cluster/ctime"
 	"port67/storage"
 	"port67/storage/disk"
 )
@@ -64,7 +65,7 @@ type Options struct {
 	// What follows has good defaults; tests set it.
 
 	// Clock is the machine's clocks.
-	Clock Clock
+	Clock ctime.Clock
 	// Listener is used instead of listening on Node.PeerListen.
 	Listener net.Listener
 	// Space asks for the free space of the data folder.

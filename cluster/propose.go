@@ -295,11 +295,11 @@ func (n *Node) commitEntry(ctx context.Context, commands []storage.Command) ([]s
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	now, _, leading := n.time.lead(n.replica.position().clock)
+	now, _, leading := n.time.Lead(n.replica.position().clock)
 	if !leading {
 		return nil, storage.ErrNoLeader
 	}
-	data, err := logcodec.Encode(storage.Entry{At: now.floor(), Commands: commands})
+	data, err := logcodec.Encode(storage.Entry{At: now.Floor(), Commands: commands})
 	if err != nil {
 		return nil, err
 	}

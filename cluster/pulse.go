@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"port67/cluster/ctime"
 	peerv1 "port67/proto/peer/v1"
 	"port67/storage"
 )
@@ -163,9 +164,9 @@ func (n *Node) ask(ctx context.Context, id storage.NodeID) (*peerv1.PulseReply, 
 		return reply, nil // Its leadership is over: its clock is no anchor any more.
 	}
 	if reply.GetLeading() {
-		n.time.hear(reply.GetTerm(), millis(reply.GetTimeMillis()), sent)
+		n.time.Hear(reply.GetTerm(), ctime.Millis(reply.GetTimeMillis()), sent)
 	} else if reply.GetUpperMillis() > 0 {
-		n.time.tell(millis(reply.GetUpperMillis()))
+		n.time.Tell(ctime.Millis(reply.GetUpperMillis()))
 	}
 	return reply, nil
 }
@@ -202,19 +203,19 @@ func (n *Node) hearOfOthers(leader storage.NodeID, reply *peerv1.PulseReply) {
 // upperMillis is what this node tells the others of its bound: what it has from a leader, never what others
 // told it, or bounds would push each other up for ever.
 func (n *Node) upperMillis() int64 {
-	bound, _ := n.time.own()
+	bound, _ := n.time.Own()
 	return int64(bound)
 }
 
 // verified returns the leader's time, the term it is of and the index of its state, all read before a
 // majority confirmed that this node leads. It anchors this node's own bounds on the way.
-func (n *Node) verified(ctx context.Context) (at millis, term, index uint64, err error) {
+func (n *Node) verified(ctx context.Context) (at ctime.Millis, term, index uint64, err error) {
 	if !n.route.now().ready {
 		return 0, 0, 0, storage.ErrNoLeader
 	}
 	position := n.replica.position()
 	read := n.clock.Now()
-	at, term, ok := n.time.lead(position.clock)
+	at, term, ok := n.time.Lead(position.clock)
 	if !ok || n.raft.CurrentTerm() != term {
 		return 0, 0, 0, storage.ErrNoLeader
 	}
@@ -222,10 +223,10 @@ func (n *Node) verified(ctx context.Context) (at millis, term, index uint64, err
 		return 0, 0, 0, err
 	}
 	// The confirmation must be of the leadership whose time was read.
-	if _, now, ok := n.time.lead(position.clock); !ok || now != term || n.raft.CurrentTerm() != term {
+	if _, now, ok := n.time.Lead(position.clock); !ok || now != term || n.raft.CurrentTerm() != term {
 		return 0, 0, 0, storage.ErrNoLeader
 	}
-	n.time.hear(term, at, read)
+	n.time.Hear(term, at, read)
 	return at, term, position.index, nil
 }
 
@@ -297,7 +298,7 @@ func (s *service) Pulse(ctx context.Context, in *peerv1.PulseRequest) (*peerv1.P
 	n.ward.heard(in, n.timing.Lost)
 	n.says.note(nodeOf(in.GetSelf()))
 	if in.GetUpperMillis() > 0 {
-		n.time.tell(millis(in.GetUpperMillis()))
+		n.time.Tell(ctime.Millis(in.GetUpperMillis()))
 	}
 	way := n.route.now()
 	position := n.replica.position()

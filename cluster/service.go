@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	"port67/cluster/ctime"
 	"port67/cluster/trust"
 	peerv1 "port67/proto/peer/v1"
 	"port67/storage"
@@ -131,7 +132,7 @@ func (s *service) Tell(stream grpc.ClientStreamingServer[peerv1.TellRequest, pee
 			return status.Error(codes.PermissionDenied, "node removed")
 		}
 		if in.GetUpperMillis() > 0 {
-			s.n.time.tell(millis(in.GetUpperMillis()))
+			s.n.time.Tell(ctime.Millis(in.GetUpperMillis()))
 		}
 		if s.n.onHandled == nil {
 			continue

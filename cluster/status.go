@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"port67/cluster/ctime"
 	"port67/cluster/journal"
 	"port67/storage"
 	"port67/storage/history"
@@ -149,11 +150,11 @@ func (n *Node) Wall(i lease.Instant) time.Time {
 	if i == lease.Never || i == 0 {
 		return time.Time{}
 	}
-	now := millisOf(n.replica.position().clock)
-	if upper, ok := n.time.upper(); ok {
+	now := ctime.Of(n.replica.position().clock)
+	if upper, ok := n.time.Upper(); ok {
 		now = max(now, upper)
 	}
-	return time.Now().Add(time.Duration(millisOf(i)-now) * time.Millisecond).Round(time.Second)
+	return time.Now().Add(time.Duration(ctime.Of(i)-now) * time.Millisecond).Round(time.Second)
 }
 
 // openJournal opens the journal of what happens to leases. A node that cannot keep one serves without.
@@ -166,8 +167,8 @@ func (n *Node) openJournal(most int64) {
 		n.journal, err = journal.Open(journal.Options{
 			Folder: n.folder, Max: most, Old: old, Room: n.space.room, Logger: n.logger,
 			Present: func() (lease.Instant, bool) {
-				upper, ok := n.time.upper()
-				return upper.floor(), ok
+				upper, ok := n.time.Upper()
+				return upper.Floor(), ok
 			},
 		})
 	}

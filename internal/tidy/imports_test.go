@@ -54,12 +54,14 @@ var table = []row{
 		"cluster/logcodec", codec, []string{"storage", "storage/config", "storage/lease", "proto/raftlog/v1"},
 		[]string{"google.golang.org/protobuf/..."}, "the log is protobuf",
 	},
+	{"cluster/ctime", spine, []string{"storage/lease"}, nil, ""},
 	{"cluster/trust", shell, nil, []string{"golang.org/x/sys/unix"}, "certificates and tokens; knows no cluster"},
 	{"cluster/journal", shell, []string{"storage", "storage/disk", "storage/history", "storage/lease"}, nil, ""},
 	{
 		"cluster", shell,
 		[]string{
-			"cluster/journal", "cluster/logcodec", "cluster/trust", "proto/peer/v1", "storage", "storage/config",
+			"cluster/ctime", "cluster/journal", "cluster/logcodec", "cluster/trust", "proto/peer/v1", "storage",
+			"storage/config",
 			"storage/disk", "storage/history", "storage/lease",
 		},
 		[]string{

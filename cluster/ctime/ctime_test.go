@@ -1,4 +1,4 @@
-package cluster
+package ctime
 
 import (
 	"testing"
@@ -23,9 +23,9 @@ func newHands() *hands {
 	return &hands{Reading{Raw: time.Hour, Boot: 2 * time.Hour, Wall: 490_000 * time.Hour}}
 }
 
-func (t *timekeeper) leads(tt *testing.T, applied lease.Instant) millis {
+func (t *Keeper) leads(tt *testing.T, applied lease.Instant) Millis {
 	tt.Helper()
-	now, _, ok := t.lead(applied)
+	now, _, ok := t.Lead(applied)
 	if !ok {
 		tt.Fatal("does not lead")
 	}
@@ -37,7 +37,7 @@ func TestLeaderClock_NeverFast(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		move func(*hands)
-		want millis // after start
+		want Millis // after start
 	}{
 		{"all clocks alike", func(h *hands) { h.pass(10 * time.Second) }, 10_000},
 		{"wall time steps forward", func(h *hands) { h.pass(time.Second); h.Wall += time.Hour }, 1000},
@@ -49,10 +49,10 @@ func TestLeaderClock_NeverFast(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHands()
-			k := newTimekeeper(h)
-			k.begin(3, start, 2)
+			k := New(h)
+			k.Begin(3, start, 2)
 			c.move(h)
-			if got := k.leads(t, start) - millisOf(start); got != c.want {
+			if got := k.leads(t, start) - Of(start); got != c.want {
 				t.Errorf("went on by %d ms, want %d", got, c.want)
 			}
 		})
@@ -61,39 +61,39 @@ func TestLeaderClock_NeverFast(t *testing.T) {
 
 func TestLeaderClock_GoesOnFromWhatAnOperatorAdvanced(t *testing.T) {
 	h := newHands()
-	k := newTimekeeper(h)
-	k.begin(1, lease.Genesis, 1)
+	k := New(h)
+	k.Begin(1, lease.Genesis, 1)
 	h.pass(5 * time.Second)
-	if got := k.leads(t, lease.Genesis+3600); got != millisOf(lease.Genesis+3600) {
+	if got := k.leads(t, lease.Genesis+3600); got != Of(lease.Genesis+3600) {
 		t.Errorf("lead = %d, want the clock of the state", got)
 	}
 	h.pass(2 * time.Second)
-	if got := k.leads(t, lease.Genesis+3600); got != millisOf(lease.Genesis+3602) {
+	if got := k.leads(t, lease.Genesis+3600); got != Of(lease.Genesis+3602) {
 		t.Errorf("lead = %d, want two seconds more", got)
 	}
 }
 
 func TestNewLeader_Start(t *testing.T) {
 	const last = lease.Genesis + 100
-	heard := millisOf(lease.Genesis + 1000)
+	heard := Of(lease.Genesis + 1000)
 	for _, c := range []struct {
 		name     string
 		term     uint64 // of the leader that was heard
 		lastTerm uint64 // of the entry that set the clock of the state
 		passed   time.Duration
-		want     millis
+		want     Millis
 	}{
 		{"nothing passed", 5, 5, 0, heard},
 		{"what passed counts, less ρ", 5, 5, 1000 * time.Second, heard + 995_000},
-		{"a later leader has stamped: its clock may have been slower", 5, 6, time.Second, millisOf(last)},
-		{"the state came with a snapshot: term unknown", 5, 0, time.Second, millisOf(last)},
+		{"a later leader has stamped: its clock may have been slower", 5, 6, time.Second, Of(last)},
+		{"the state came with a snapshot: term unknown", 5, 0, time.Second, Of(last)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHands()
-			k := newTimekeeper(h)
-			k.hear(c.term, heard, h.Now())
+			k := New(h)
+			k.Hear(c.term, heard, h.Now())
 			h.pass(c.passed)
-			k.begin(c.term+2, last, c.lastTerm)
+			k.Begin(c.term+2, last, c.lastTerm)
 			if got := k.leads(t, last); got != c.want {
 				t.Errorf("starts at %d, want %d", got, c.want)
 			}
@@ -101,11 +101,11 @@ func TestNewLeader_Start(t *testing.T) {
 	}
 	t.Run("never before the log", func(t *testing.T) {
 		h := newHands()
-		k := newTimekeeper(h)
-		k.hear(5, millisOf(last-50), h.Now())
-		k.begin(6, last, 5)
-		if got := k.leads(t, last); got != millisOf(last) {
-			t.Errorf("starts at %d, want the log's %d", got, millisOf(last))
+		k := New(h)
+		k.Hear(5, Of(last-50), h.Now())
+		k.Begin(6, last, 5)
+		if got := k.leads(t, last); got != Of(last) {
+			t.Errorf("starts at %d, want the log's %d", got, Of(last))
 		}
 	})
 }
@@ -115,7 +115,7 @@ func TestUpper_FromTheSendByTheFastestClock(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		move func(*hands)
-		min  millis // after at
+		min  Millis // after at
 		ok   bool
 	}{
 		{"at once", func(*hands) {}, 0, true},
@@ -128,13 +128,13 @@ func TestUpper_FromTheSendByTheFastestClock(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHands()
-			k := newTimekeeper(h)
+			k := New(h)
 			sent := h.Now()
-			k.hear(1, millisOf(at), sent)
+			k.Hear(1, Of(at), sent)
 			c.move(h)
-			got, ok := k.upper()
-			if ok != c.ok || (ok && (got < millisOf(at)+c.min || got > millisOf(at)+c.min+2)) {
-				t.Errorf("upper = %d ms after, %v; want %d, %v", got-millisOf(at), ok, c.min, c.ok)
+			got, ok := k.Upper()
+			if ok != c.ok || (ok && (got < Of(at)+c.min || got > Of(at)+c.min+2)) {
+				t.Errorf("upper = %d ms after, %v; want %d, %v", got-Of(at), ok, c.min, c.ok)
 			}
 		})
 	}
@@ -142,90 +142,82 @@ func TestUpper_FromTheSendByTheFastestClock(t *testing.T) {
 
 func TestUpper_CountsFromTheSendNotTheAnswer(t *testing.T) {
 	h := newHands()
-	k := newTimekeeper(h)
+	k := New(h)
 	sent := h.Now()
 	h.pass(time.Second)
-	k.hear(1, millisOf(lease.Genesis), sent)
-	if got, _ := k.upper(); got < millisOf(lease.Genesis+1) {
-		t.Errorf("upper = %d, want at least the second that the exchange took", got-millisOf(lease.Genesis))
+	k.Hear(1, Of(lease.Genesis), sent)
+	if got, _ := k.Upper(); got < Of(lease.Genesis+1) {
+		t.Errorf("upper = %d, want at least the second that the exchange took", got-Of(lease.Genesis))
 	}
 }
 
 func TestUpper_NoAnchorAtStartAndAfterAStep(t *testing.T) {
 	h := newHands()
-	k := newTimekeeper(h)
-	if _, ok := k.upper(); ok {
+	k := New(h)
+	if _, ok := k.Upper(); ok {
 		t.Error("an anchor from nowhere")
 	}
-	k.hear(1, millisOf(lease.Genesis), h.Now())
+	k.Hear(1, Of(lease.Genesis), h.Now())
 	h.Wall += time.Minute
-	if _, ok := k.upper(); ok {
+	if _, ok := k.Upper(); ok {
 		t.Error("the anchor outlived a step of wall time")
 	}
 	h.Wall -= time.Minute
-	if _, ok := k.upper(); ok {
+	if _, ok := k.Upper(); ok {
 		t.Error("the anchor came back by itself")
 	}
-	k.hear(1, millisOf(lease.Genesis+60), h.Now())
-	if _, ok := k.upper(); !ok {
+	k.Hear(1, Of(lease.Genesis+60), h.Now())
+	if _, ok := k.Upper(); !ok {
 		t.Error("no anchor after a new exchange")
 	}
 }
 
 func TestHear_TermsNeverGoBack(t *testing.T) {
 	h := newHands()
-	k := newTimekeeper(h)
-	k.hear(7, millisOf(lease.Genesis+100), h.Now())
-	k.hear(6, millisOf(lease.Genesis+10), h.Now())
-	if got, _ := k.upper(); got < millisOf(lease.Genesis+100) {
-		t.Errorf("upper = %d: a deposed leader was believed", got-millisOf(lease.Genesis))
+	k := New(h)
+	k.Hear(7, Of(lease.Genesis+100), h.Now())
+	k.Hear(6, Of(lease.Genesis+10), h.Now())
+	if got, _ := k.Upper(); got < Of(lease.Genesis+100) {
+		t.Errorf("upper = %d: a deposed leader was believed", got-Of(lease.Genesis))
 	}
-	k.begin(8, lease.Genesis, 7)
-	if got := k.leads(t, lease.Genesis); got != millisOf(lease.Genesis+100) {
-		t.Errorf("starts at %d, want what the leader of term 7 said", got-millisOf(lease.Genesis))
+	k.Begin(8, lease.Genesis, 7)
+	if got := k.leads(t, lease.Genesis); got != Of(lease.Genesis+100) {
+		t.Errorf("starts at %d, want what the leader of term 7 said", got-Of(lease.Genesis))
 	}
 }
 
 func TestTell_TheLargestBoundUntilTheNextExchange(t *testing.T) {
 	h := newHands()
-	k := newTimekeeper(h)
-	k.hear(1, millisOf(lease.Genesis), h.Now())
-	k.tell(millisOf(lease.Genesis + 30))
-	k.tell(millisOf(lease.Genesis + 20))
-	if got, _ := k.upper(); got < millisOf(lease.Genesis+30) {
-		t.Errorf("upper = %d: the larger bound was lost", got-millisOf(lease.Genesis))
+	k := New(h)
+	k.Hear(1, Of(lease.Genesis), h.Now())
+	k.Tell(Of(lease.Genesis + 30))
+	k.Tell(Of(lease.Genesis + 20))
+	if got, _ := k.Upper(); got < Of(lease.Genesis+30) {
+		t.Errorf("upper = %d: the larger bound was lost", got-Of(lease.Genesis))
 	}
-	if got, _ := k.own(); got >= millisOf(lease.Genesis+20) {
-		t.Errorf("own = %d: what others told is passed on as one's own", got-millisOf(lease.Genesis))
+	if got, _ := k.Own(); got >= Of(lease.Genesis+20) {
+		t.Errorf("own = %d: what others told is passed on as one's own", got-Of(lease.Genesis))
 	}
 	h.pass(time.Second)
-	k.hear(1, millisOf(lease.Genesis+1), h.Now())
-	if got, _ := k.upper(); got >= millisOf(lease.Genesis+20) {
-		t.Errorf("upper = %d: a bound outlived an exchange that began after it", got-millisOf(lease.Genesis))
+	k.Hear(1, Of(lease.Genesis+1), h.Now())
+	if got, _ := k.Upper(); got >= Of(lease.Genesis+20) {
+		t.Errorf("upper = %d: a bound outlived an exchange that began after it", got-Of(lease.Genesis))
 	}
 }
 
 func TestInTouch_ThreeSeconds(t *testing.T) {
 	h := newHands()
-	k := newTimekeeper(h)
-	if k.inTouch() {
+	k := New(h)
+	if k.InTouch() {
 		t.Error("in touch before the first exchange")
 	}
-	k.hear(1, millisOf(lease.Genesis), h.Now())
+	k.Hear(1, Of(lease.Genesis), h.Now())
 	h.pass(2900 * time.Millisecond)
-	if !k.inTouch() {
+	if !k.InTouch() {
 		t.Error("not in touch after 2.9 s")
 	}
 	h.pass(100 * time.Millisecond)
-	if k.inTouch() {
+	if k.InTouch() {
 		t.Error("in touch after 3 s")
-	}
-}
-
-func TestMachineClock_Reads(t *testing.T) {
-	a := machineClock{}.Now()
-	b := machineClock{}.Now()
-	if b.Raw < a.Raw || b.Boot < a.Boot || a.Wall <= 0 {
-		t.Errorf("readings %+v, %+v", a, b)
 	}
 }

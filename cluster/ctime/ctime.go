@@ -1,11 +1,13 @@
-package cluster
+// Package ctime is cluster time as one node knows it: exactly while it leads, and within bounds otherwise
+// (safety.md §2). It reads the node's clocks through Clock, and says nothing to anybody: what nodes tell each
+// other is brought to it.
+//
+// This package is a spine.
+package ctime
 
 import (
-	"fmt"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"port67/storage/lease"
 )
@@ -21,37 +23,21 @@ type Reading struct {
 // Clock is the clocks of a machine.
 type Clock interface{ Now() Reading }
 
-type machineClock struct{}
-
-// Now reads the three clocks. The kernel has them all since Linux 2.6.39, and a wrong answer would be worse
-// than none, so an error is fatal.
-func (machineClock) Now() Reading {
-	read := func(id int32) time.Duration {
-		var ts unix.Timespec
-		if err := unix.ClockGettime(id, &ts); err != nil {
-			panic(fmt.Sprintf("clock %d: %v", id, err))
-		}
-		return time.Duration(ts.Nano())
-	}
-	return Reading{
-		Raw:  read(unix.CLOCK_MONOTONIC_RAW),
-		Boot: read(unix.CLOCK_BOOTTIME),
-		Wall: read(unix.CLOCK_REALTIME),
-	}
-}
-
-// millis is a moment of cluster time in thousandths of a second: finer than lease.Instant, so that rounding
+// Millis is a moment of cluster time in thousandths of a second: finer than lease.Instant, so that rounding
 // is done once, at the edge, and to the safe side.
-type millis int64
+type Millis int64
 
-func millisOf(i lease.Instant) millis {
+// Of returns the moment at which second i begins.
+func Of(i lease.Instant) Millis {
 	const most = lease.Instant(1<<63-1) / 1000
-	return millis(min(i, most)) * 1000
+	return Millis(min(i, most)) * 1000
 }
 
-// floor returns the last whole second not after m, ceil the first not before it.
-func (m millis) floor() lease.Instant { return lease.Instant(m / 1000) }
-func (m millis) ceil() lease.Instant  { return lease.Instant((m + 999) / 1000) }
+// Floor returns the last whole second not after m.
+func (m Millis) Floor() lease.Instant { return lease.Instant(m / 1000) }
+
+// Ceil returns the first whole second not before m.
+func (m Millis) Ceil() lease.Instant { return lease.Instant((m + 999) / 1000) }
 
 const (
 	// driftPermille is ρ: how wrong a clock's rate may be (safety.md, words).
@@ -64,15 +50,15 @@ const (
 
 // slow is the least time that can have passed from a to b: cluster time moves by no more, and it may run slow
 // but never fast (safety.md §2).
-func slow(a, b Reading) millis {
-	return millis(max(0, min(b.Raw-a.Raw, b.Boot-a.Boot)) / time.Millisecond)
+func slow(a, b Reading) Millis {
+	return Millis(max(0, min(b.Raw-a.Raw, b.Boot-a.Boot)) / time.Millisecond)
 }
 
 // fast is the most time that can have passed from a to b: the largest difference, and 3ρ on top.
-func fast(a, b Reading) millis {
+func fast(a, b Reading) Millis {
 	d := max(0, b.Raw-a.Raw, b.Boot-a.Boot, b.Wall-a.Wall)
 	d += d / 1000 * (3 * driftPermille)
-	return millis((d+time.Millisecond-1)/time.Millisecond) + 1
+	return Millis((d+time.Millisecond-1)/time.Millisecond) + 1
 }
 
 // mark is a moment of cluster time, and the reading at which it was (or at the earliest, or latest, was)
@@ -80,17 +66,17 @@ func fast(a, b Reading) millis {
 type mark struct {
 	set  bool
 	term uint64
-	time millis
+	time Millis
 	at   Reading
 }
 
-// timekeeper knows cluster time: exactly while this node leads, and bounds of it otherwise.
+// Keeper knows cluster time: exactly while this node leads, and bounds of it otherwise.
 //
 // The leader's time goes on from where it began by the slowest of the node's clocks. What a node heard from
 // a leader gives it two things: a lower bound to begin with when it becomes leader itself, so that nothing
 // expires early, and an upper bound from which it may answer renewals by itself, so that nobody is told
 // more than the log has promised.
-type timekeeper struct {
+type Keeper struct {
 	clock Clock
 
 	mu      sync.Mutex
@@ -101,17 +87,18 @@ type timekeeper struct {
 	told    mark // the highest bound of another node since anchor
 }
 
-func newTimekeeper(c Clock) *timekeeper { return &timekeeper{clock: c} }
+// New returns a Keeper that knows nothing yet.
+func New(c Clock) *Keeper { return &Keeper{clock: c} }
 
-// begin starts the leader's clock: last is the clock of the state, lastTerm the term of the entry that set
+// Begin starts the leader's clock: last is the clock of the state, lastTerm the term of the entry that set
 // it, 0 if that is not known. What was heard counts only if no leader after the one that was heard has
 // stamped an entry: its clock may have been slower, and bookings made by it must not be judged by a faster
 // one.
-func (t *timekeeper) begin(term uint64, last lease.Instant, lastTerm uint64) {
+func (t *Keeper) Begin(term uint64, last lease.Instant, lastTerm uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock.Now()
-	start := millisOf(last)
+	start := Of(last)
 	if t.heard.set && lastTerm != 0 && t.heard.term >= lastTerm {
 		passed := slow(t.heard.at, now)
 		start = max(start, t.heard.time+passed-(passed*driftPermille+999)/1000)
@@ -120,16 +107,16 @@ func (t *timekeeper) begin(term uint64, last lease.Instant, lastTerm uint64) {
 	t.base = mark{set: true, term: term, time: start, at: now}
 }
 
-// end stops the leader's clock.
-func (t *timekeeper) end() {
+// End stops the leader's clock.
+func (t *Keeper) End() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.leading = false
 }
 
-// lead returns the leader's time and its term, false if this node does not lead. applied is the clock of the
+// Lead returns the leader's time and its term, false if this node does not lead. applied is the clock of the
 // state: if an operator has moved it ahead of ours, ours goes on from there.
-func (t *timekeeper) lead(applied lease.Instant) (now millis, term uint64, ok bool) {
+func (t *Keeper) Lead(applied lease.Instant) (now Millis, term uint64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.leading {
@@ -137,15 +124,15 @@ func (t *timekeeper) lead(applied lease.Instant) (now millis, term uint64, ok bo
 	}
 	r := t.clock.Now()
 	now = t.base.time + slow(t.base.at, r)
-	if m := millisOf(applied); m > now {
+	if m := Of(applied); m > now {
 		t.base.time, t.base.at, now = m, r, m
 	}
 	return now, t.base.term, true
 }
 
-// hear takes the time that the leader of term had at some moment between sent and now, if its leadership was
+// Hear takes the time that the leader of term had at some moment between sent and now, if its leadership was
 // confirmed after it read that time. What an older leader says is ignored.
-func (t *timekeeper) hear(term uint64, at millis, sent Reading) {
+func (t *Keeper) Hear(term uint64, at Millis, sent Reading) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock.Now()
@@ -164,8 +151,8 @@ func (t *timekeeper) hear(term uint64, at millis, sent Reading) {
 	}
 }
 
-// tell takes the upper bound of another node.
-func (t *timekeeper) tell(bound millis) {
+// Tell takes the upper bound of another node.
+func (t *Keeper) Tell(bound Millis) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock.Now()
@@ -174,10 +161,10 @@ func (t *timekeeper) tell(bound millis) {
 	}
 }
 
-// upper returns a moment that cluster time has certainly not passed, false if there is no anchor to reckon
+// Upper returns a moment that cluster time has certainly not passed, false if there is no anchor to reckon
 // from. An anchor is lost when wall time and boot time moved apart: then one of the clocks lies, and nobody
 // can say which.
-func (t *timekeeper) upper() (millis, bool) {
+func (t *Keeper) Upper() (Millis, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock.Now()
@@ -188,14 +175,14 @@ func (t *timekeeper) upper() (millis, bool) {
 	return bound, ok
 }
 
-// own is upper without what other nodes told.
-func (t *timekeeper) own() (millis, bool) {
+// Own is upper without what other nodes told.
+func (t *Keeper) Own() (Millis, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.reckon(t.clock.Now())
 }
 
-func (t *timekeeper) reckon(now Reading) (millis, bool) {
+func (t *Keeper) reckon(now Reading) (Millis, bool) {
 	if t.anchor.set {
 		moved := (now.Wall - now.Boot) - (t.anchor.at.Wall - t.anchor.at.Boot)
 		if moved > stepMax || moved < -stepMax {
@@ -208,9 +195,9 @@ func (t *timekeeper) reckon(now Reading) (millis, bool) {
 	return t.anchor.time + fast(t.anchor.at, now), true
 }
 
-// inTouch says whether the leader was heard from within touchMax.
-func (t *timekeeper) inTouch() bool {
+// InTouch says whether the leader was heard from within touchMax.
+func (t *Keeper) InTouch() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.anchor.set && fast(t.anchor.at, t.clock.Now()) <= millis(touchMax/time.Millisecond)
+	return t.anchor.set && fast(t.anchor.at, t.clock.Now()) <= Millis(touchMax/time.Millisecond)
 }
