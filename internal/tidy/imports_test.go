@@ -165,6 +165,12 @@ var table = []row{
 		"ops/bench", shell, []string{"ops/lab", "ops/load"}, []string{"github.com/jedib0t/go-pretty/v6/..."},
 		"measures in the lab; no product",
 	},
+	{
+		"internal/sim", machinery,
+		[]string{
+			"cluster/ctime", "cluster/logcodec", "server", "server/dhcp4", "storage", "storage/config", "storage/lease",
+		}, []string{"github.com/insomniacslk/dhcp/..."}, "the product over virtual time; it brings its own log",
+	},
 	{"internal/tidy", machinery, nil, nil, ""},
 }
 
