@@ -226,10 +226,10 @@ var outcomes = [...]entry{
 	},
 	OverLimit: {
 		"over_limit",
-		"As many addresses as bindings-per-circuit, bindings-per-remote-id or the limit of a class allows are held; " +
-			"the client was offered no further one.",
-		"Nothing, unless the devices should be served: then raise the limit. dhcpctl lease list shows who holds the " +
-			"addresses.",
+		"As many addresses as bindings-per-circuit, bindings-per-remote-id or the limit of a class allows are " +
+			"held; the client was offered no further one.",
+		"Nothing, unless the devices should be served: then raise the limit. dhcpctl lease list shows who " +
+			"holds the addresses.",
 	},
 	HolderWaits: {
 		"holder_waits",

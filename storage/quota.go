@@ -49,8 +49,8 @@ func classKey(name string) lease.CountKey { return lease.NewCountKey("class", na
 // countedSep stands between the names in lease.Lease.Counted.
 const countedSep = "\x00"
 
-// counted returns those of classes that have a limit, as leases keep them: the log knows classes by name only,
-// and only while somebody says them.
+// counted returns those of the client's classes that have a limit, as leases keep them: the log knows classes
+// by name only, and only while somebody says them.
 func (c *claim) counted() string {
 	q := c.s.config.Quotas
 	if q == nil {
@@ -67,9 +67,9 @@ func (c *claim) counted() string {
 
 // counter returns what leases are counted by under c; nil if nothing is limited.
 //
-// A lease counts for as long as the log has promised its address, whether it was given back or not: for so long
-// it keeps the address from others. What its client was told may end before; but the log does not know, since
-// renewals within the booking are answered without it.
+// A lease counts for as long as the log has promised its address, whether it was given back or not: for so
+// long it keeps the address from others. What its client was told may end before; but the log does not know,
+// since renewals within the booking are answered without it.
 func counter(c *config.Compiled) func(*lease.Lease, []lease.CountKey) []lease.CountKey {
 	if c == nil || c.Quotas == nil {
 		return nil

@@ -175,8 +175,8 @@ func (s *Set) Of(p *Packet, known bool) (names []string, errors []error) {
 	return names, e.errors
 }
 
-// withValue appends the class of a value that a template made, unless it decides by itself: then it has its own
-// place.
+// withValue appends the class of a value that a template made, unless it decides by itself: then it has its
+// own place.
 func (s *Set) withValue(names []string, template, value string) []string {
 	name, ok := config.ClassOfValue(template, value)
 	if !ok || slices.ContainsFunc(s.named, func(n named) bool { return n.name == name }) {

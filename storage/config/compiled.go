@@ -27,8 +27,9 @@ type Compiled struct {
 	Quotas *Quotas
 	// Pressure says that lease times anywhere depend on the use of pools.
 	Pressure bool
-	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or
-	// a limit or are ignored, and those that a guard names. Of a template with a limit all values decide. Ready-made ones come first, then in the order of the file.
+	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or a
+	// limit or are ignored, and those that a guard names. Of a template with a limit all values decide.
+	// Ready-made ones come first, then in the order of the file.
 	Named []string
 
 	denied       []string // the classes whose clients are not answered

@@ -80,8 +80,8 @@ type LeaseTimes struct {
 	Pressure Pressure `json:"pressure,omitzero"`
 }
 
-// Pressure shortens the lease times of a pool that fills up: no more than Max is told, though not less than the
-// least lease time, from that use of the pool on. A nil field inherits; without Max nothing is shortened.
+// Pressure shortens the lease times of a pool that fills up: no more than Max is told, though not less than
+// the least lease time, from that use of the pool on. A nil field inherits; without Max nothing is shortened.
 type Pressure struct {
 	Above *Permille      `json:"above,omitempty"`
 	Max   *lease.Seconds `json:"max,omitempty"`

@@ -32,7 +32,8 @@ func flatten(c *Config) []item {
 		}
 	}
 	count := func(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
-	f.leaf("", "limit on addresses of a circuit", limits.BindingsPerCircuit > 0, count(limits.BindingsPerCircuit))
+	f.leaf("", "limit on addresses of a circuit", limits.BindingsPerCircuit > 0,
+		count(limits.BindingsPerCircuit))
 	f.leaf("", "limit on addresses of a remote-id", limits.BindingsPerRemoteID > 0,
 		count(limits.BindingsPerRemoteID))
 	for i := range c.OptionDefinitions {

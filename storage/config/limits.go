@@ -20,8 +20,9 @@ type Limits struct {
 	// Strangers is for REQUESTs that name an address which this node did not offer and the client does not
 	// hold: each costs an entry of the log. It counts by relay agent, or by interface without one.
 	Strangers *Rate `json:"strangers,omitempty"`
-	// BindingsPerCircuit and BindingsPerRemoteID are how many addresses may be held behind one circuit, and by one
-	// remote-id of option 82 (RFC 3046 §3.2); 0 is no limit. A circuit is a circuit-id and remote-id of a link.
+	// BindingsPerCircuit and BindingsPerRemoteID are how many addresses may be held behind one circuit, and by
+	// one remote-id of option 82 (RFC 3046 §3.2); 0 is no limit. A circuit is a circuit-id and remote-id of a
+	// link.
 	BindingsPerCircuit  uint32 `json:"bindings_per_circuit,omitempty"`
 	BindingsPerRemoteID uint32 `json:"bindings_per_remote_id,omitempty"`
 }

@@ -10,8 +10,8 @@ import (
 type Moment int64
 
 // Period is when new clients are given addresses; an empty end is open. Whoever answers judges by its own
-// clock, and the log by what the command says of it (adr/0020): the classes before@FROM and after@UNTIL, which
-// have no definition.
+// clock, and the log by what the command says of it (adr/0020): the classes before@FROM and after@UNTIL,
+// which have no definition.
 type Period struct {
 	From  Moment `json:"from,omitempty"`
 	Until Moment `json:"until,omitempty"`
@@ -63,8 +63,8 @@ const (
 // MomentMax is the last second of the year 9999.
 const MomentMax Moment = 253402300799
 
-// daysOf returns the days from 1970 to a date of the Gregorian calendar. Years are counted from March, so that
-// the leap day is the last.
+// daysOf returns the days from 1970 to a date of the Gregorian calendar. Years are counted from March, so
+// that the leap day is the last.
 func daysOf(year, month, day int64) int64 {
 	if month <= 2 {
 		year--
@@ -125,13 +125,17 @@ func ParseMoment(s string) (Moment, error) {
 	if !ok || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 {
 		return 0, wrong
 	}
+	between := fmt.Errorf("%q: between the years 1970 and 9999", s)
+	if year < 1969 { // 1969 with a zone may be 1970.
+		return 0, between
+	}
 	days := daysOf(year, month, day)
 	if y, m, d := dateOf(days); y != year || m != month || d != day {
 		return 0, fmt.Errorf("%q: the month has no such day", s)
 	}
 	m := Moment(days*daySecs + hour*3600 + minute*60 + second - offset)
 	if m <= 0 || m > MomentMax {
-		return 0, fmt.Errorf("%q: between the years 1970 and 9999", s)
+		return 0, between
 	}
 	return m, nil
 }
