@@ -304,7 +304,8 @@ func (b *bid) kept(e *config.Effective) (lease.Seconds, bool) {
 		!b.holds(b.sub, &b.rec) {
 		return 0, false
 	}
-	left := min(b.rec.Remaining(b.s.clock), e.LeaseMax, b.s.clock.Until(b.rec.Booked))
+	most := b.s.leaseTime(e, b.title, lease.Infinite)
+	left := min(b.rec.Remaining(b.s.clock), most, b.s.clock.Until(b.rec.Booked))
 	return left, left >= promiseMin
 }
 

@@ -284,6 +284,13 @@ func TestPressure_P3_ToldWithinWhatIsBooked(t *testing.T) {
 	if r := w.must(Offer{Client: client(31), Link: link}); r.Told != 600 {
 		t.Errorf("offered %d s, want 600", r.Told)
 	}
+	keep := true
+	w.must(SetConfig{Expected: 1, Config: office(printer("10.67.0.100"), func(c *config.Config) {
+		c.KeepExpiry, c.Lease.Pressure.Max = &keep, &most
+	})})
+	if r := w.must(selecting(21, "10.67.0.11")); r.Told != 600 {
+		t.Errorf("V4-071 what is left of the lease, told %d s, want 600", r.Told)
+	}
 	if r := w.must(selecting(1, "10.67.0.100")); r.Told != 3600 {
 		t.Errorf("reserved: told %d s, want an hour", r.Told)
 	}

@@ -106,7 +106,7 @@ func (d *Decision) grant(a netip.Addr, told lease.Seconds) (grant, bool) {
 // V4-074) while use of the pool is in use. An existing lease changes nothing, unless its end is to be kept
 // (V4-071).
 func (g *grant) offered(asked, left lease.Seconds, use config.Permille) lease.Seconds {
-	if left = min(left, g.LeaseMax); g.KeepExpiry && asked == 0 && left >= promiseMin {
+	if left = min(left, g.LeaseTimeAt(lease.Infinite, use)); g.KeepExpiry && asked == 0 && left >= promiseMin {
 		return left
 	}
 	return g.LeaseTimeAt(asked, use)
