@@ -316,3 +316,62 @@ func naiveLimit(s *State, c Command, at lease.Instant) bool {
 	perCircuit := s.config.Config.Limits.BindingsPerCircuit
 	return perCircuit > 0 && circuit >= perCircuit || remote >= 7 || inClass >= 6 || inValue >= 3
 }
+
+// TestSetConfig_CountsBitByBit_P9_P14: many leases are there when the limit comes. They are looked at with each
+// command, more with a Tick, and a state restored on the way goes on where the other is.
+func TestSetConfig_CountsBitByBit_P9_P14(t *testing.T) {
+	wide := func(c *config.Config) {
+		c.Subnets[0].Prefix = netip.MustParsePrefix("10.67.0.0/16")
+		c.Subnets[0].Pools[0].Range = span("10.67.1.0", "10.67.200.255")
+	}
+	w := newWorld(t, office(wide))
+	const there = 5 * countMax
+	for n := range there {
+		w.s.leases.Put(lease.Lease{
+			Addr: netip.AddrFrom4([4]byte{10, 67, byte(1 + n/256), byte(n)}), Client: "c", Status: lease.Bound,
+			Booked: w.s.clock + 86400, Reusable: w.s.clock + 90000, RelayInfo: portInfo("port", ""),
+		})
+	}
+	w.must(SetConfig{Expected: 1, Config: office(wide, perCircuit(there))})
+	key, _ := circuitKey("10.67.0.0/16", portInfo("port", ""))
+	other, batched := w.restored(), w.restored()
+	var batch []Command
+	for step := range 4 {
+		if got, want := w.s.leases.Count(key, w.s.clock), uint64((step+1)*countMax); got != want {
+			t.Errorf("step %d: %d counted, want %d", step, got, want)
+		}
+		if due, ok := w.view().NextDue(); !ok || due > w.s.clock {
+			t.Errorf("step %d: next due %d, %t; want a Tick at once", step, due, ok)
+		}
+		b := Bind{Client: client(byte(step)), Link: "10.67.0.0/16", Mode: Selecting, Addr: addr("10.67.100.1")}
+		b.Client.RelayInfo = portInfo("another port", "")
+		for range step {
+			b.Addr = b.Addr.Next()
+		}
+		at := w.s.clock
+		batch = append(batch, b)
+		for _, each := range []*world{w, other} {
+			each.n++
+			if r := each.s.Apply(each.n, Entry{At: at, Commands: []Command{b}})[0]; r.Refusal != Granted {
+				t.Fatalf("step %d: refusal %d, %s", step, r.Refusal, r.Detail)
+			}
+		}
+		if other = other.restored(); other.s.Digest() != w.s.Digest() {
+			t.Fatalf("step %d: restored on the way it ends otherwise", step)
+		}
+	}
+	batched.n++
+	batched.s.Apply(batched.n, Entry{At: w.s.clock, Commands: batch})
+	if batched.s.Digest() != w.s.Digest() {
+		t.Error("in a batch it ends otherwise")
+	}
+	w.must(Tick{})
+	other.must(Tick{})
+	late := Bind{Client: client(99), Link: "10.67.0.0/16", Mode: Selecting, Addr: addr("10.67.150.1")}
+	late.Client.RelayInfo = portInfo("port", "")
+	w.want(OverLimit, late)
+	other.want(OverLimit, late)
+	if w.s.leases.Uncounted() || w.s.Digest() != other.s.Digest() {
+		t.Errorf("not counted to the end (%t), or the states differ", w.s.leases.Uncounted())
+	}
+}
