@@ -109,7 +109,7 @@ func TestBind_P5_LimitSparesReservations(t *testing.T) {
 }
 
 // W-008: a server for remote access asks for ten leases, each under an identifier of its own; the limit of
-// the class is how many it gets. BOOTP counts like DHCP.
+// the class is how many it gets.
 func TestBind_W_008_LimitOfClass(t *testing.T) {
 	w := newWorld(t, office(limited(config.Class{Name: "ras", Test: "true", Limit: 3})))
 	for n := range byte(10) {
@@ -126,6 +126,24 @@ func TestBind_W_008_LimitOfClass(t *testing.T) {
 		w.want(want, b)
 	}
 	w.must(selecting(1, "10.67.0.19"))
+}
+
+// A BOOTP client counts like any other, for ever; and it is told again what it has.
+func TestBindBOOTP_Limit(t *testing.T) {
+	w := newWorld(t, office(bootp(lease.Infinite), perCircuit(1)))
+	first, second := onPort(booted(1), "port", ""), onPort(booted(2), "port", "")
+	w.must(first)
+	w.must(first)
+	w.want(OverLimit, second)
+	w.after(1<<30, Tick{})
+	w.want(OverLimit, second)
+	if _, _, r := w.view().SuitableBOOTP(second.Client, link, netip.Addr{}, nil, nil); r != OverLimit {
+		t.Errorf("a node finds %d, want %d", r, OverLimit)
+	}
+	a, booked, r := w.view().SuitableBOOTP(first.Client, link, netip.Addr{}, nil, nil)
+	if r != Granted || !booked || a != w.s.leases.ByClient(first.Client.Key)[0].Addr {
+		t.Errorf("the holder: %v, %t, %d; want its address", a, booked, r)
+	}
 }
 
 // Each value of a template has the limit of the template, or its own.
