@@ -16,12 +16,15 @@ type classes struct {
 	log *slog.Logger
 	mu  sync.Mutex // held while compiling
 	now atomic.Pointer[classSet]
+	// clock is wall time: the ends of periods are that.
+	clock Clock
 }
 
 // classSet is the classes of one configuration. It implements dhcp4.Classes.
 type classSet struct {
 	config *config.Compiled
 	set    *classify.Set
+	clock  Clock
 }
 
 // of returns the classes of c; nil if no class of it decides about anything. It is false if they have to be
@@ -47,7 +50,7 @@ func (c *classes) compile(conf *config.Compiled) {
 		c.log.Error("class not compiled: nobody is in it, and guards that exclude it are shut", "path", p.Path,
 			"problem", p.Text)
 	}
-	c.now.Store(&classSet{config: conf, set: set})
+	c.now.Store(&classSet{config: conf, set: set, clock: c.clock})
 }
 
 // Of implements dhcp4.Classes.
@@ -57,7 +60,7 @@ func (s *classSet) Of(q *dhcp4.Query, in *dhcp4.Ingress, relayInfo []byte, known
 		Type: typeWord(q.Type), HType: q.HType, HLen: q.HLen, Hops: q.Hops, XID: q.XID, Secs: q.Secs,
 		Flags: q.Flags, CIAddr: q.CIAddr, GIAddr: q.GIAddr, Source: in.Src.Addr(), Target: in.Dst,
 		CHAddr: q.CHAddr[:min(int(q.HLen), len(q.CHAddr))], Interface: in.Interface, Relayed: q.Relayed(),
-		RelayInfo: relayInfo, Options: &q.Options,
+		RelayInfo: relayInfo, Options: &q.Options, Now: config.Moment(s.clock.Now().Unix()),
 	}, known)
 }
 

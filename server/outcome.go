@@ -48,6 +48,7 @@ const (
 	Overloaded
 	TooOld
 
+	OverLimit
 	HolderWaits
 	UnknownClient
 	DeniedOffLink
@@ -222,6 +223,13 @@ var outcomes = [...]entry{
 		"The message was older than ten seconds, or came from the future: this machine was paused, or " +
 			"its clock was set.",
 		"Nothing if it stays at one burst. Else look at the machine's clock and load.",
+	},
+	OverLimit: {
+		"over_limit",
+		"As many addresses as bindings-per-circuit, bindings-per-remote-id or the limit of a class allows are " +
+			"held; the client was offered no further one.",
+		"Nothing, unless the devices should be served: then raise the limit. dhcpctl lease list shows who " +
+			"holds the addresses.",
 	},
 	HolderWaits: {
 		"holder_waits",
@@ -412,6 +420,8 @@ func outcomeOf(w dhcp4.Why) Outcome {
 		return WrongSource
 	case dhcp4.OffLink:
 		return OffLink
+	case dhcp4.OverLimit:
+		return OverLimit
 	case dhcp4.HolderWaits:
 		return HolderWaits
 	case dhcp4.UnknownClient:

@@ -176,7 +176,7 @@ func New(o Options) *Server {
 		sender: o.Sender, turns: o.Turns, observer: o.Observer, clock: o.Clock, log: o.Logger,
 		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
-		classes:    classes{log: o.Logger},
+		classes:    classes{log: o.Logger, clock: o.Clock},
 		rates:      newRates(),
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 	}

@@ -41,9 +41,19 @@ func (s *State) Apply(index uint64, e Entry) []Result {
 			s.leases.Advance(s.clock, letGoMax) // As often as if each command were an entry by itself.
 		}
 		results[i] = s.apply(c)
+		s.countMore(c)
 	}
 	s.witness.note(index, s.Digest())
 	return results
+}
+
+// countMore goes on with counting the leases that were there before somebody counted.
+func (s *State) countMore(c Command) {
+	limit := countMax
+	if _, ok := c.(Tick); ok {
+		limit = countTickMax
+	}
+	s.leases.CountMore(limit)
 }
 
 // apply carries out one command.

@@ -62,9 +62,12 @@ func (s *State) offer(c Offer) Result {
 	}
 	b.sub, _ = b.subnet(b.addr)
 	b.title, _, _ = b.entitled(b.sub, b.addr)
+	if why, ok := b.within(b.addr); !ok {
+		return s.judged(&b, OverLimit, why)
+	}
 	r := s.judged(&b, Granted, "")
 	r.Lease = s.hold(&b, &c.Client)
-	r.Told = b.effective(b.title).LeaseTime(0)
+	r.Told = s.leaseTime(b.effective(b.title), b.title, 0)
 	return r
 }
 

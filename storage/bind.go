@@ -65,6 +65,9 @@ func (s *State) bind(c Bind) Result {
 	b.rec, b.has = s.leases.Get(b.addr)
 	b.title, b.good, b.other = b.entitled(b.sub, b.addr)
 	verdict, why := b.judge()
+	if verdict == grant {
+		verdict, why = b.limited()
+	}
 	if verdict != grant && verdict != drain {
 		return s.judged(&b, verdict.refusal(), why)
 	}
@@ -275,8 +278,11 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	}
 	l.Addr, l.Client, l.Status, l.Withheld, l.Last = b.addr, c.Key, lease.Bound, 0, now
 	l.HType, l.CHAddr, l.Hostname = c.HType, c.CHAddr, c.Hostname
+	if !mine || l.Counted == "" || b.mode == Selecting || b.mode == InitReboot {
+		l.Counted = b.counted() // Not at renewals, which look otherwise than what came by the relay.
+	}
 	e := b.effective(b.title)
-	span := e.LeaseTime(b.asked)
+	span := s.leaseTime(e, b.title, b.asked)
 	if b.bootp {
 		span = e.BOOTP.Lease
 	}
@@ -298,7 +304,8 @@ func (b *bid) kept(e *config.Effective) (lease.Seconds, bool) {
 		!b.holds(b.sub, &b.rec) {
 		return 0, false
 	}
-	left := min(b.rec.Remaining(b.s.clock), e.LeaseMax, b.s.clock.Until(b.rec.Booked))
+	most := b.s.leaseTime(e, b.title, lease.Infinite)
+	left := min(b.rec.Remaining(b.s.clock), most, b.s.clock.Until(b.rec.Booked))
 	return left, left >= promiseMin
 }
 

@@ -113,10 +113,13 @@ func (s *State) extend(c Extend) Result {
 	if a, ok := q.promised(c.Addr); ok && t.pool != nil {
 		return refuse(Moved, "the client's address is now "+a.String())
 	}
-	span := q.effective(t).LeaseTime(c.AskedLease)
+	span := s.leaseTime(q.effective(t), t, c.AskedLease)
 	l.Told, l.Last = min(span, s.clock.Until(l.Booked)), s.clock
 	if c.RelayInfo != "" {
 		l.RelayInfo = c.RelayInfo
+	}
+	if l.Counted == "" {
+		l.Counted = q.counted()
 	}
 	s.raise(&l, span, t.pool)
 	s.leases.Put(l)
@@ -148,7 +151,7 @@ func (s *State) renewal(v renewalQuery) (told lease.Seconds, extend, ok bool, re
 		return 0, false, false, 0
 	}
 	t, good, _ := q.entitled(sub, v.addr)
-	span := q.effective(t).LeaseTime(v.asked)
+	span := s.leaseTime(q.effective(t), t, v.asked)
 	left := v.upper.Until(l.Booked)
 	remaining = min(span, left)
 	_, moved := q.promised(v.addr)

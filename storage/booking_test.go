@@ -255,3 +255,43 @@ func TestSuitable_V4_101_V4_103_OwnAddressOnHoldForAnother(t *testing.T) {
 		t.Errorf("no longer booked: %v, %d; want another address", other, refusal)
 	}
 }
+
+// TestPressure_P3: from that use of the pool on new leases and renewals are told no more than that, by the log
+// and by nodes alike; no booking sinks, and reserved addresses are left alone.
+func TestPressure_P3_ToldWithinWhatIsBooked(t *testing.T) {
+	most := lease.Seconds(600)
+	w := newWorld(t, office(printer("10.67.0.100"), func(c *config.Config) { c.Lease.Pressure.Max = &most }))
+	for n := range byte(8) {
+		if r := w.must(selecting(20+n, fmt.Sprint("10.67.0.", 10+n))); r.Told != 3600 {
+			t.Fatalf("told %d s with %d of 10 in use, want an hour", r.Told, n)
+		}
+	}
+	b := w.lease("10.67.0.10").Booked
+	if r := w.must(selecting(30, "10.67.0.18")); r.Told != 600 || w.s.clock.Until(r.Lease.Booked) < 600 {
+		t.Errorf("told %d s, booked for %d s; want 600 s told", r.Told, w.s.clock.Until(r.Lease.Booked))
+	}
+	told, extend, ok, left := w.view().Renewal(addr("10.67.0.10"), client(20).Key, nil, 0, w.s.clock)
+	if told != 600 || extend || !ok || left != 600 {
+		t.Errorf("a node says %d s, extend %t, ok %t, left %d; want 600 s within the booking", told, extend, ok, left)
+	}
+	for _, r := range []Result{
+		w.must(bindIn(Renewing, 20, "10.67.0.10")), w.must(Extend{Addr: addr("10.67.0.10"), Key: client(20).Key}),
+	} {
+		if r.Told != 600 || r.Lease.Booked < b {
+			t.Errorf("P3 renewed: told %d s, booked until %d, was %d", r.Told, r.Lease.Booked, b)
+		}
+	}
+	if r := w.must(Offer{Client: client(31), Link: link}); r.Told != 600 {
+		t.Errorf("offered %d s, want 600", r.Told)
+	}
+	keep := true
+	w.must(SetConfig{Expected: 1, Config: office(printer("10.67.0.100"), func(c *config.Config) {
+		c.KeepExpiry, c.Lease.Pressure.Max = &keep, &most
+	})})
+	if r := w.must(selecting(21, "10.67.0.11")); r.Told != 600 {
+		t.Errorf("V4-071 what is left of the lease, told %d s, want 600", r.Told)
+	}
+	if r := w.must(selecting(1, "10.67.0.100")); r.Told != 3600 {
+		t.Errorf("reserved: told %d s, want an hour", r.Told)
+	}
+}

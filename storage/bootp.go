@@ -37,6 +37,9 @@ func (s *State) bindBOOTP(c *Bind) Result {
 	if !mine && b.crowded() {
 		return s.judged(&b, TooMany, tooMany)
 	}
+	if v, why := b.limited(); v != grant {
+		return s.judged(&b, OverLimit, why)
+	}
 	r := s.judged(&b, Granted, "")
 	r.Lease, r.Told = s.book(&b, &c.Client, false)
 	s.dropOffers(&b)
@@ -62,6 +65,9 @@ func (s *State) suitableBOOTP(c Client, link string, wish netip.Addr, owned *lea
 	q := s.claimBOOTP(&c, l)
 	if a, ok = q.choose([]netip.Addr{wish}, owned, taken); !ok {
 		return netip.Addr{}, false, Exhausted
+	}
+	if _, ok := q.within(a); !ok {
+		return netip.Addr{}, false, OverLimit
 	}
 	return a, q.standing(a), Granted
 }

@@ -21,6 +21,9 @@ func (s *State) suitable(c Client, link string, asked netip.Addr, owned *lease.B
 	if !ok {
 		return netip.Addr{}, Exhausted
 	}
+	if _, ok := q.within(a); !ok {
+		return netip.Addr{}, OverLimit
+	}
 	return a, Granted
 }
 

@@ -90,6 +90,8 @@ func (s *State) appendMoving(b []byte) []byte {
 	at, addr := s.leases.Moved()
 	b = binary.AppendVarint(b, int64(at))
 	b = appendText(b, addr.AsSlice())
+	counted, whole := s.leases.Counted()
+	b = appendBool(appendText(b, counted.AsSlice()), whole)
 	b = binary.AppendUvarint(b, uint64(len(s.declines)))
 	for i := range s.declines {
 		b = s.declines[i].append(b)

@@ -170,6 +170,8 @@ func parseMoving(s *State, p *parser) {
 	s.anomalies = p.uvarint()
 	at := lease.Instant(p.varint())
 	s.leases.SetMoved(at, p.addr())
+	counted := p.addr()
+	s.leases.SetCounted(counted, p.bool())
 	for range p.count() {
 		s.declines = append(s.declines, declined{lease.Instant(p.varint()), p.addr(), lease.Key(p.text())})
 	}

@@ -17,15 +17,17 @@ type claim struct {
 	key      lease.Key
 	hardware lease.Key // of its hardware address; empty if it has none
 	classes  []string
-	bootp    bool      // it speaks BOOTP
-	twin     lease.Key // then: the same hardware, if it has shown the usual identifier in DHCP
-	reserved bool      // it has a reservation on the link: promise
-	promise  *config.CompiledReservation
+	// relayInfo is option 82 as it came with the message.
+	relayInfo string
+	bootp     bool      // it speaks BOOTP
+	twin      lease.Key // then: the same hardware, if it has shown the usual identifier in DHCP
+	reserved  bool      // it has a reservation on the link: promise
+	promise   *config.CompiledReservation
 }
 
 // claim returns the claim of a client on a link.
 func (s *State) claim(c *Client, link *config.Link) claim {
-	out := claim{s: s, link: link, key: c.Key}
+	out := claim{s: s, link: link, key: c.Key, relayInfo: c.RelayInfo}
 	if c.CHAddr != "" {
 		out.hardware = lease.HardwareKey(c.HType, []byte(c.CHAddr))
 	}

@@ -40,6 +40,7 @@ func (s *State) setConfig(c SetConfig) Result {
 		return refuse(InvalidConfig, why)
 	}
 	s.retireService(compiled)
+	s.leases.CountBy(counter(compiled), countUnder(s.config, compiled))
 	s.revision++
 	s.config, s.text = compiled, text
 	s.history = append(slices.Clone(s.history), Revision{

@@ -59,6 +59,7 @@ const (
 	Unfounded      Refusal = 25 // the first command of a log must be Found
 	TooSoon        Refusal = 26 // the node was replaced a short while ago
 	Filtered       Refusal = 27 // the client is in a class that is not served
+	OverLimit      Refusal = 28 // as many addresses as are allowed to the client's circuit or class are held
 )
 
 // The errors of proposing a command, by what the caller may believe. A DHCP caller stays silent in the

@@ -133,6 +133,7 @@ func Restore(from io.Reader) (*State, error) {
 	}
 	s.witness.note(s.index, digest)
 	if s.config != nil {
+		s.leases.RecountBy(counter(s.config))
 		s.leases.IndexFacets(s.config.AnswersLeaseQueries())
 		s.leases.Collect(s.leases.Len())
 	}

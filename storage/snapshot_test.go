@@ -63,8 +63,9 @@ func everything(t testing.TB) *State {
 	l := lease.Lease{
 		Addr: addr("10.67.0.12"), Client: "c", Status: lease.Bound, Booked: 2_000_001, Reusable: 2_000_002,
 		Withheld: 2_000_003, Start: 1, Last: 2, Told: 3, HType: 4, CHAddr: "x", Hostname: "y", RelayInfo: "z",
-		BOOTP: true,
+		BOOTP: true, Counted: "modem",
 	}
+	s.leases.SetCounted(addr("10.67.0.3"), true)
 	s.leases.Put(l)
 	return s
 }
@@ -167,6 +168,8 @@ func TestDigest_SeesEveryField_P9(t *testing.T) {
 		"tokens":    func(s *State) { s.tokens[0].UsedBy = "x" },
 		"leases":    func(s *State) { s.leases.Delete(addr("10.67.0.12")) },
 		"moved":     func(s *State) { s.leases.Advance(s.clock, 1) },
+		"counted":   func(s *State) { s.leases.SetCounted(addr("10.67.0.4"), true) },
+		"whole":     func(s *State) { s.leases.SetCounted(addr("10.67.0.3"), false) },
 	}
 	typ := reflect.TypeFor[State]()
 	for i := range typ.NumField() {

@@ -40,7 +40,7 @@ func (v View) Held(k lease.Key) []lease.Lease { return v.s.leases.ByClient(k) }
 // that owned names; the other rungs do not look at buckets. An address in taken is passed over unless it is
 // reserved for the client or still booked for it: then it is the client's whoever else was promised it.
 //
-// Its refusals are NoSuchLink and Exhausted. It is a wish: only the log gives an address away.
+// Its refusals are NoSuchLink, Exhausted and OverLimit. It is a wish: only the log gives an address away.
 func (v View) Suitable(c Client, link string, asked netip.Addr, owned *lease.BucketSet,
 	taken *lease.Space,
 ) (netip.Addr, Refusal) {
@@ -101,6 +101,9 @@ func (v View) Usage(r lease.Range) lease.Usage { return v.s.leases.Usage(r) }
 // BookingFactor returns the factor k that a Bind in pool p would get now, in percent.
 func (v View) BookingFactor(p *config.CompiledPool) uint64 { return v.s.factor(p) }
 
+// Use returns how much of pool p cannot be given to another client, in thousandths.
+func (v View) Use(p *config.CompiledPool) config.Permille { return v.s.use(p) }
+
 // ClusterID returns the name of the cluster, empty before it is founded.
 func (v View) ClusterID() string { return v.s.identity.clusterID }
 
@@ -128,7 +131,7 @@ func (v View) Anomalies() uint64 { return v.s.anomalies }
 // token expires. It is worth a Tick, and so is an index that is not whole. False means that nothing is due,
 // ever.
 func (v View) NextDue() (lease.Instant, bool) {
-	if v.s.leases.Collecting() {
+	if v.s.leases.Collecting() || v.s.leases.Uncounted() {
 		return v.s.clock, true
 	}
 	at, ok := v.s.leases.NextDue()

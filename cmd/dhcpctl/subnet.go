@@ -26,7 +26,9 @@ func (t *tool) subnetList() *cobra.Command {
 		Short: "List subnets with their use",
 		Long: `List subnets with their use. SIZE counts the addresses of all pools; USED those that
 no other client can get now, because they are bound, offered, resting after a
-booking, or declined.
+booking, or declined. RANDOM-MAC (-o wide) are those of BOUND that are held by
+hardware addresses which their clients made up: devices that change them pile up
+leases, and short lease times for the class random-mac help.
 
 FORECAST goes on from the use that the answering node has seen since its start, a
 week at most, which OBSERVED tells (-o wide): about when nothing is free, or steady
@@ -65,12 +67,13 @@ func (t *tool) subnetTable(subnets []*adminv1.Subnet, wide bool) error {
 	}
 	table := columns{names: []string{
 		"SUBNET", "SIZE", "USED", "FREE", "DECLINED", "USE", "FORECAST", "+OBSERVED", "+BOUND",
-		"+RESERVATIONS", "+POOLS", "+NETWORK",
+		"+RANDOM-MAC", "+RESERVATIONS", "+POOLS", "+NETWORK",
 	}}
 	for _, s := range subnets {
 		u := s.GetUsage()
 		table.add(s.GetPrefix(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u),
-			forecast(s.GetForecast()), observed(s.GetForecast()), u.GetBound(), s.GetReservationCount(),
+			forecast(s.GetForecast()), observed(s.GetForecast()), u.GetBound(), u.GetRandomMac(),
+			s.GetReservationCount(),
 			len(s.GetPools()), orNone(s.GetSharedNetwork()))
 	}
 	return table.print(t.out, wide)
@@ -134,14 +137,20 @@ func (t *tool) subnetPairs(s *adminv1.Subnet) error {
 	p.add("service address", s.GetServiceAddress())
 	p.add("use", fmt.Sprintf("%d of %d (%s), %d free, %d bound, %d declined", u.GetUsed(), u.GetSize(),
 		percent(u), u.GetFree(), u.GetBound(), u.GetDeclined()))
+	p.add("bound to random MACs", fmt.Sprint(u.GetRandomMac()))
 	if f := s.GetForecast(); forecast(f) != none {
 		p.add("forecast", forecast(f)+", going by the last "+observed(f))
 	}
+	p.add("open", period(s.GetFrom(), s.GetUntil()))
 	p.add("reservations", fmt.Sprint(s.GetReservationCount()))
 	p.add("allocation", s.GetAllocation())
 	p.add("early reuse", yesNo(s.GetEarlyReuse()))
 	p.add("lease time", fmt.Sprintf("%s, from %s to %s", spanOrInfinite(set.GetLeaseDefault()),
 		spanOrInfinite(set.GetLeaseMin()), spanOrInfinite(set.GetLeaseMax())))
+	if d := set.GetPressureMax(); d != nil {
+		p.add("under pressure", fmt.Sprintf("at most %s, from %s of a pool on", spanOrInfinite(d),
+			permille(set.GetPressureAbovePermille())))
+	}
 	p.add("T1, T2", permille(set.GetT1Permille())+", "+permille(set.GetT2Permille()))
 	p.add("authoritative", yesNo(set.GetAuthoritative()))
 	p.add("next server", set.GetNextServer())
@@ -153,13 +162,26 @@ func (t *tool) subnetPairs(s *adminv1.Subnet) error {
 		return err
 	}
 	fmt.Fprintln(t.out)
-	table := columns{names: []string{"POOL", "SIZE", "USED", "FREE", "DECLINED", "USE", "CLASSES"}}
+	table := columns{names: []string{"POOL", "SIZE", "USED", "FREE", "DECLINED", "USE", "CLASSES", "OPEN"}}
 	for _, pool := range s.GetPools() {
 		u := pool.GetUsage()
 		table.add(pool.GetRange(), u.GetSize(), u.GetUsed(), u.GetFree(), u.GetDeclined(), percent(u),
-			orNone(joinWords(pool.GetClasses())))
+			orNone(joinWords(pool.GetClasses())), orNone(period(pool.GetFrom(), pool.GetUntil())))
 	}
 	return table.print(t.out, true)
+}
+
+// period says when new clients are let in, empty if always.
+func period(from, until string) string {
+	switch {
+	case from == "" && until == "":
+		return ""
+	case until == "":
+		return "from " + from
+	case from == "":
+		return "until " + until
+	}
+	return "from " + from + " until " + until
 }
 
 // permille is a thousandth part as a percentage.

@@ -234,11 +234,11 @@ func TestSubnets_Usage(t *testing.T) {
 	if err != nil || len(resp.GetSubnets()) != 2 {
 		t.Fatalf("got %v, %v, want two subnets", resp, err)
 	}
-	want := &adminv1.Usage{Size: 100, Used: 3, Free: 97, Bound: 1, Declined: 1}
+	want := &adminv1.Usage{Size: 100, Used: 3, Free: 97, Bound: 1, Declined: 1, RandomMac: 1}
 	if got := resp.GetSubnets()[0].GetUsage(); !proto.Equal(want, got) {
 		t.Errorf("10.67.0.0/16: got %v, want %v", got, want)
 	}
-	want = &adminv1.Usage{Size: 10, Used: 1, Free: 9, Bound: 1}
+	want = &adminv1.Usage{Size: 10, Used: 1, Free: 9, Bound: 1, RandomMac: 1}
 	if got := resp.GetSubnets()[1].GetUsage(); !proto.Equal(want, got) {
 		t.Errorf("10.68.0.0/24: got %v, want %v", got, want)
 	}

@@ -83,12 +83,14 @@ func (s *subnets) subnetOf(v storage.View, sub *config.CompiledSubnet) *adminv1.
 	if sub.ServiceAddress.IsValid() {
 		out.ServiceAddress = sub.ServiceAddress.String()
 	}
+	out.From, out.Until = momentOf(sub.From), momentOf(sub.Until)
 	for _, a := range sub.Relays {
 		out.Relays = append(out.Relays, a.String())
 	}
 	for _, p := range sub.Pools {
 		out.Pools = append(out.Pools, &adminv1.Pool{
 			Range: p.Range.String(), Classes: p.Classes, Usage: usageOf(v, p),
+			From: momentOf(p.From), Until: momentOf(p.Until),
 		})
 	}
 	out.Forecast = s.uses.forecast(sub.Prefix, out.Usage)
@@ -105,6 +107,7 @@ func usageOfAll(v storage.View, sub *config.CompiledSubnet) *adminv1.Usage {
 		out.Free += u.GetFree()
 		out.Bound += u.GetBound()
 		out.Declined += u.GetDeclined()
+		out.RandomMac += u.GetRandomMac()
 	}
 	return out
 }
@@ -116,10 +119,21 @@ func settingsOf(c *config.Config, e *config.Effective) *adminv1.EffectiveSetting
 		T1Permille: uint32(e.T1), T2Permille: uint32(e.T2),
 		Authoritative: e.Authoritative, BootFile: e.BootFile, Options: optionsOf(c, e.Options),
 	}
+	if e.PressureMax > 0 {
+		out.PressureAbovePermille, out.PressureMax = uint32(e.PressureAbove), secondsOf(e.PressureMax)
+	}
 	if e.NextServer.IsValid() {
 		out.NextServer = e.NextServer.String()
 	}
 	return out
+}
+
+// momentOf translates the end of a period, empty if there is none.
+func momentOf(m config.Moment) string {
+	if m == 0 {
+		return ""
+	}
+	return m.String()
 }
 
 // usageOf counts the addresses of a pool.
@@ -131,6 +145,7 @@ func usageOf(v storage.View, p *config.CompiledPool) *adminv1.Usage {
 		out.Used += u.Held
 		out.Bound += u.Bound
 		out.Declined += u.Declined
+		out.RandomMac += u.MadeUp
 	}
 	out.Free = out.Size - out.Used
 	return out

@@ -11,6 +11,7 @@ package classify
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -30,8 +31,9 @@ type Packet struct {
 	CHAddr                         []byte     // as many octets as HLen says
 	Interface                      string
 	Relayed                        bool
-	RelayInfo                      []byte  // option 82; empty if there is none
-	Options                        Options // all others
+	RelayInfo                      []byte        // option 82; empty if there is none
+	Options                        Options       // all others
+	Now                            config.Moment // when the message is judged
 }
 
 // get returns the value of an option and whether it is there.
@@ -69,6 +71,11 @@ type named struct {
 	readyMade bool
 	index     int    // into Set.classes: of the class, or of the template that it is a value of
 	value     string // of that template
+	// values says that every value of the template decides: each has a limit.
+	values bool
+	// dated are the classes that hold for everybody, before at or from it on.
+	dated, before bool
+	at            config.Moment
 }
 
 // New compiles the expressions of c. A class whose expression cannot be compiled is told of as a problem, and
@@ -88,6 +95,8 @@ func New(c *config.Compiled) (*Set, []config.Problem) {
 		if template, ok := config.TemplateOf(name); ok {
 			n.index, n.value = s.byName[template], name[len(template)+1:]
 		}
+		n.values = n.index >= 0 && n.value == "" && c.Quotas.CountsValues(name)
+		n.at, n.before, n.dated = config.DatedClass(name)
 		n.readyMade = n.index < 0
 		s.named = append(s.named, n)
 	}
@@ -146,6 +155,8 @@ func (s *Set) Of(p *Packet, known bool) (names []string, errors []error) {
 		n := &s.named[i]
 		in := false
 		switch {
+		case n.dated:
+			in = p.Now < n.at == n.before
 		case n.readyMade:
 			in = readyMade(n.name, p, known)
 		case s.classes[n.index].undecided(n):
@@ -157,8 +168,21 @@ func (s *Set) Of(p *Packet, known bool) (names []string, errors []error) {
 		if in {
 			names = append(names, n.name)
 		}
+		if in && n.values {
+			names = s.withValue(names, n.name, e.done[n.index].value)
+		}
 	}
 	return names, e.errors
+}
+
+// withValue appends the class of a value that a template made, unless it decides by itself: then it has its
+// own place.
+func (s *Set) withValue(names []string, template, value string) []string {
+	name, ok := config.ClassOfValue(template, value)
+	if !ok || slices.ContainsFunc(s.named, func(n named) bool { return n.name == name }) {
+		return names
+	}
+	return append(names, name)
 }
 
 // undecided says whether nobody can tell who is in the class, because it was not compiled.

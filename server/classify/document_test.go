@@ -15,7 +15,11 @@ func TestDocument_ExamplesCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples := strings.Split(string(page), "```yaml\n")[1:]
+	sharing, err := os.ReadFile("../../docs/operations/sharing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := strings.Split(string(page)+string(sharing), "```yaml\n")[1:]
 	if len(examples) < 5 {
 		t.Fatalf("%d examples, want more", len(examples))
 	}

@@ -2,6 +2,7 @@ package classify
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -112,4 +113,39 @@ func FuzzOf(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOf_Dated: the ends of periods are judged by the moment of the message.
+func TestOf_Dated(t *testing.T) {
+	c := &config.Config{Subnets: []config.Subnet{{
+		Prefix: netip.MustParsePrefix("10.67.0.0/24"), Period: config.Period{From: 100, Until: 200},
+	}}}
+	s := compile(t, c)
+	for now, want := range map[config.Moment][]string{
+		99: {"before@100"}, 100: nil, 199: nil, 200: {"after@200"},
+	} {
+		names, errs := s.Of(&Packet{Options: options{}, Now: now}, false)
+		if d := cmp.Diff(want, names); d != "" || len(errs) > 0 {
+			t.Errorf("at %d: errors %v, -want +got\n%s", now, errs, d)
+		}
+	}
+}
+
+// TestOf_ValuesWithLimits: where every value of a template has a limit, the value of the client is named, once.
+func TestOf_ValuesWithLimits(t *testing.T) {
+	s := compile(t, &config.Config{Classes: []config.Class{
+		{Name: "port", Template: "hex(relay.circuit_id)", Limit: 2}, {Name: "port:0a", Limit: 3},
+	}})
+	for circuit, want := range map[string][]string{
+		"\x0a": {"port", "port:0a"}, "\x0b": {"port", "port:0b"}, "": nil,
+	} {
+		p := &Packet{Options: options{}}
+		if circuit != "" {
+			p.RelayInfo = append([]byte{1, byte(len(circuit))}, circuit...)
+		}
+		names, errs := s.Of(p, false)
+		if d := cmp.Diff(want, names); d != "" || len(errs) > 0 {
+			t.Errorf("circuit %x: errors %v, -want +got\n%s", circuit, errs, d)
+		}
+	}
 }

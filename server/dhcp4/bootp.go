@@ -48,6 +48,8 @@ func (c *chooser) bootp() {
 		c.d.Why = OffLink
 	case knows:
 		a = c.q.CIAddr
+	case refusal == storage.OverLimit:
+		c.d.Why = OverLimit
 	case refusal != storage.Granted && c.bootPools():
 		c.d.Why = Exhausted
 	case refusal != storage.Granted:
@@ -174,6 +176,8 @@ func (d *Decision) bootReply(r storage.Result) (Message, Why) {
 		return Message{}, UnknownLink
 	case storage.Filtered:
 		return Message{}, Filtered
+	case storage.OverLimit:
+		return Message{}, OverLimit
 	default:
 		return Message{}, RefusedUnheard
 	}

@@ -127,6 +127,7 @@ type Decision struct {
 	addr     netip.Addr // what the client names; zero if nothing
 	serverID netip.Addr
 	bare     *config.Effective // what an OFFER of no address is made from
+	use      config.Permille   // how much of the pool of what is offered is in use, if that matters
 }
 
 // Decide says what should be done about one client message, as far as this node can know.

@@ -9,7 +9,7 @@ func (d *Decision) denies(r storage.Result) Why {
 	switch r.Refusal {
 	case storage.InUse, storage.Reserved, storage.NotInPool, storage.OutOfService,
 		storage.NotYours, storage.Moved, storage.TooMany, storage.NotOnLink, storage.UnknownClient,
-		storage.Filtered:
+		storage.Filtered, storage.OverLimit:
 	case storage.Exhausted:
 		return Exhausted
 	case storage.NoSuchLink:
@@ -20,6 +20,9 @@ func (d *Decision) denies(r storage.Result) Why {
 		return HolderWaits
 	default:
 		return RefusedUnheard
+	}
+	if r.Refusal == storage.OverLimit && d.query.Type != Request {
+		return OverLimit
 	}
 	if d.query.Type != Request {
 		return RefusedUnheard // V4-104: nothing denies a DISCOVER.
@@ -76,6 +79,8 @@ func denial(r storage.Refusal) string {
 		return "address not on this link"
 	case storage.UnknownClient:
 		return "no lease is known for this client"
+	case storage.OverLimit:
+		return "no more addresses on this line or for such devices"
 	case storage.Filtered:
 		return "this client is not served here"
 	}

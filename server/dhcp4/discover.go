@@ -43,9 +43,13 @@ func (c *chooser) discover() {
 	case ours:
 		c.d.Local.Lease.Addr, c.d.Hold = a, true
 		c.d.Firm, c.d.Local.Told = c.firm(a)
+		c.noteUse(a)
 	case refusal == storage.Granted:
+		c.noteUse(a)
 		c.d.Command = storage.Offer{Client: client, Link: c.d.Path.Link, Wish: a, Asked: asked}
 		c.d.Stranger = !c.holds(a)
+	case refusal == storage.OverLimit:
+		c.d.Why = OverLimit
 	default:
 		// What is free in nobody's part is not asked for: a flood would fill the log with refusals.
 		c.d.Why = Exhausted // V4-105
@@ -72,4 +76,16 @@ func (c *chooser) firm(a netip.Addr) (bool, lease.Seconds) {
 		return true, l.Remaining(c.view.Clock())
 	}
 	return booked || reserved, 0
+}
+
+// noteUse notes how much of the pool of a is in use, if that makes lease times shorter.
+func (c *chooser) noteUse(a netip.Addr) {
+	if !c.d.Config.Pressure {
+		return
+	}
+	if s, ok := c.d.Config.SubnetOf(a); ok {
+		if pool, ok := s.PoolOf(a); ok {
+			c.d.use = c.view.Use(pool)
+		}
+	}
 }

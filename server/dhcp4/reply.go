@@ -97,18 +97,19 @@ func (d *Decision) grant(a netip.Addr, told lease.Seconds) (grant, bool) {
 	pool, _ := s.PoolOf(a)
 	g.Effective = effective(d.Config, s, pool, g.reservation, d.Classes)
 	if d.Reply == OfferMsg {
-		g.told = g.offered(d.query.asked(), d.Local.Told)
+		g.told = g.offered(d.query.asked(), d.Local.Told, d.use)
 	}
 	return g, true
 }
 
 // offered returns the lease time to offer to a client that asks for asked and has left of a lease (V4-070 …
-// V4-074). An existing lease changes nothing, unless its end is to be kept (V4-071).
-func (g *grant) offered(asked, left lease.Seconds) lease.Seconds {
-	if left = min(left, g.LeaseMax); g.KeepExpiry && asked == 0 && left >= promiseMin {
+// V4-074) while use of the pool is in use. An existing lease changes nothing, unless its end is to be kept
+// (V4-071).
+func (g *grant) offered(asked, left lease.Seconds, use config.Permille) lease.Seconds {
+	if left = min(left, g.LeaseTimeAt(lease.Infinite, use)); g.KeepExpiry && asked == 0 && left >= promiseMin {
 		return left
 	}
-	return g.LeaseTime(asked)
+	return g.LeaseTimeAt(asked, use)
 }
 
 // header returns a message with the fields that every reply copies from the client's (V4-041 … V4-048).

@@ -17,6 +17,9 @@ type Class struct {
 	Template string `json:"template,omitempty"`
 	// Ignore has the clients of the class not answered (V4-088).
 	Ignore bool `json:"ignore,omitempty"`
+	// Limit is how many addresses clients of the class may hold together; of a template, those of each value. 0
+	// is no limit, and for a value that of its template.
+	Limit uint32 `json:"limit,omitempty"`
 	Settings
 }
 
@@ -164,6 +167,9 @@ func (c *Compiled) compileClasses() {
 	c.denied = slices.Clone(c.Config.Deny)
 	for i := range c.Config.Classes {
 		class := &c.Config.Classes[i]
+		if class.Limit > 0 {
+			used[class.Name] = true
+		}
 		if class.Ignore {
 			c.denied = append(c.denied, class.Name)
 		}
@@ -210,14 +216,17 @@ func (c *Config) guards() []string {
 	}
 	for i := range c.SharedNetworks {
 		out = append(out, c.SharedNetworks[i].Classes...)
+		out = append(out, c.SharedNetworks[i].Period.guards()...)
 		settings(&c.SharedNetworks[i].Settings)
 	}
 	for i := range c.Subnets {
 		s := &c.Subnets[i]
 		out = append(out, s.Classes...)
+		out = append(out, s.Period.guards()...)
 		settings(&s.Settings)
 		for j := range s.Pools {
 			out = append(out, s.Pools[j].Classes...)
+			out = append(out, s.Pools[j].Period.guards()...)
 			settings(&s.Pools[j].Settings)
 		}
 		for j := range s.Reservations {
@@ -244,6 +253,7 @@ func (v *validator) classes() {
 			templates[c.Name] = c.Template != ""
 		}
 		v.expressions(path, c)
+		v.quota(path+".limit", c.Limit)
 		v.settings(path, &c.Settings, v.global)
 	}
 	if n := len(v.config.Classes); n > classesMax {

@@ -23,8 +23,13 @@ type Compiled struct {
 	Decline  Decline
 	Probe    Probe
 	Limits   Limits
-	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or
-	// are ignored, and those that a guard names. Ready-made ones come first, then in the order of the file.
+	// Quotas are how many addresses may be held in one hand; nil if there are none.
+	Quotas *Quotas
+	// Pressure says that lease times anywhere depend on the use of pools.
+	Pressure bool
+	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or a
+	// limit or are ignored, and those that a guard names. Of a template with a limit all values decide.
+	// Ready-made ones come first, then in the order of the file.
 	Named []string
 
 	denied       []string // the classes whose clients are not answered
@@ -110,6 +115,8 @@ func compile(c *Config) *Compiled {
 		byServiceAddr: make(map[netip.Addr]*CompiledSubnet),
 	}
 	out.compileClasses()
+	out.Quotas = compileQuotas(c)
+	out.Pressure = c.pressure()
 	networkOf := make(map[netip.Prefix]*SharedNetwork)
 	for i := range c.SharedNetworks {
 		for _, p := range c.SharedNetworks[i].Subnets {
@@ -124,7 +131,7 @@ func compile(c *Config) *Compiled {
 			if outerOf[n] == nil {
 				outerOf[n] = out.Global.under(&n.Settings)
 			}
-			name, outer, admits = n.Name, outerOf[n], compileGuard(n.Classes)
+			name, outer, admits = n.Name, outerOf[n], guardOf(n.Classes, n.Period)
 		}
 		link := out.link(name)
 		link.guard = admits
@@ -152,7 +159,7 @@ func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
 		Subnet:     sub,
 		Allocation: sub.Allocation.withDefault(),
 		Link:       link,
-		guard:      compileGuard(sub.Classes),
+		guard:      guardOf(sub.Classes, sub.Period),
 		Effective:  outer.under(&sub.Settings),
 		byKey:      make(map[lease.Key]*CompiledReservation),
 		byAddr:     make(map[netip.Addr]*CompiledReservation),
@@ -198,7 +205,7 @@ func (c *Compiled) addRARP(r *CompiledReservation) {
 func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) {
 	compiled := &CompiledPool{
 		Pool: p, Subnet: s, Effective: s.Effective.under(&p.Settings), Ranges: p.Range.cut(holes),
-		guard: compileGuard(p.Classes),
+		guard: guardOf(p.Classes, p.Period),
 	}
 	for _, r := range compiled.Ranges {
 		compiled.size += AddrRange(r).size()

@@ -76,6 +76,15 @@ type LeaseTimes struct {
 	Default *lease.Seconds `json:"default,omitempty"`
 	Min     *lease.Seconds `json:"min,omitempty"`
 	Max     *lease.Seconds `json:"max,omitempty"`
+	// Pressure is what holds while few addresses of the client's pool are left.
+	Pressure Pressure `json:"pressure,omitzero"`
+}
+
+// Pressure shortens the lease times of a pool that fills up: no more than Max is told, though not less than
+// the least lease time, from that use of the pool on. A nil field inherits; without Max nothing is shortened.
+type Pressure struct {
+	Above *Permille      `json:"above,omitempty"`
+	Max   *lease.Seconds `json:"max,omitempty"`
 }
 
 // Permille is a thousandth part: 875 is 87.5 %.
@@ -160,6 +169,7 @@ type SharedNetwork struct {
 	Name string `json:"name"`
 	// Classes are the classes whose clients may be given an address of the network, as in Pool.
 	Classes []string `json:"classes,omitempty"`
+	Period
 	Settings
 	Subnets []netip.Prefix `json:"subnets"`
 }
@@ -170,6 +180,7 @@ type Subnet struct {
 	// Classes are the classes whose clients may be given an address of the subnet, a reserved one included, as
 	// in Pool.
 	Classes []string `json:"classes,omitempty"`
+	Period
 	Settings
 	// Relays are the only relay agents (giaddr) whose packets are taken for this subnet; none means all.
 	Relays         []netip.Addr  `json:"relays,omitempty"`
@@ -195,6 +206,7 @@ type Pool struct {
 	Range AddrRange `json:"range"`
 	// Classes are the classes that may use the pool, any of them; "not-NAME" excludes NAME.
 	Classes []string `json:"classes,omitempty"`
+	Period
 	Settings
 }
 

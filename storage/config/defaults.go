@@ -1,11 +1,20 @@
 package config
 
-import "port67/storage/lease"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"port67/storage/lease"
+)
 
 // defaultSettings is what holds where nothing is configured.
 //
 //	lease      1 h, between 5 min and 24 h: short enough that an address comes back within the day, long
 //	           enough that renewals are rare; option 51 is clamped to the bounds (RFC 2131 §4.3.1)
+//	pressure   from 80 % of the pool on, where a lease time is set for that
 //	T1, T2     one half and seven eighths of the lease time (RFC 2131 §4.4.5)
 //	authoritative     a roaming client is told at once that its old address is wrong (RFC 2131 §4.3.2)
 //	echo of option 61 RFC 6842 §3
@@ -15,6 +24,7 @@ func defaultSettings() *Effective {
 		LeaseDefault:  3600,
 		LeaseMin:      300,
 		LeaseMax:      86400,
+		PressureAbove: 800,
 		T1:            500,
 		T2:            875,
 		Authoritative: true,
@@ -81,4 +91,28 @@ func (a Allocation) withDefault() Allocation {
 		return AllocationSpread
 	}
 	return a
+}
+
+// Marshal returns c as it stands in log and snapshots: JSON, the same octets for the same Config.
+func (c *Config) Marshal() ([]byte, error) {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	return b, nil
+}
+
+// Unmarshal reads what Marshal wrote. It refuses fields that it does not know, because a node that left them
+// out would answer otherwise than the others. It does not validate.
+func Unmarshal(b []byte) (*Config, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	c := new(Config)
+	if err := d.Decode(c); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("configuration: text after its end")
+	}
+	return c, nil
 }

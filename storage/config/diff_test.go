@@ -23,6 +23,19 @@ func TestDiff_Words(t *testing.T) {
 			"option", func(c *Config) { c.Options[0].Data = []byte{10, 67, 0, 54, 10, 67, 0, 55} },
 			[]string{"option domain-name-servers: changed from 10.67.0.53 to 10.67.0.54, 10.67.0.55"},
 		},
+		{"limits, pressure and periods", func(c *Config) {
+			above, most := Permille(700), lease.Seconds(600)
+			c.Lease.Pressure = Pressure{Above: &above, Max: &most}
+			c.Limits = Limits{BindingsPerCircuit: 2, BindingsPerRemoteID: 3}
+			c.Classes = append(c.Classes, Class{Name: "new", Test: "true"})
+			c.SharedNetworks[0].From, c.Subnets[0].Until, c.Subnets[0].Pools[0].From = 60, 120, 180
+		}, []string{
+			"pressure above: added, 70%", "lease max under pressure: added, 10m",
+			"limit on addresses of a circuit: added, 2", "limit on addresses of a remote-id: added, 3",
+			"class new: added", "shared network floor-3, from: added, 1970-01-01T00:01:00Z",
+			"subnet 10.67.0.0/16, until: added, 1970-01-01T00:02:00Z",
+			"subnet 10.67.0.0/16, pool 10.67.1.0-10.67.1.255, from: added, 1970-01-01T00:03:00Z",
+		}},
 		{"subnet gone", func(c *Config) {
 			c.Subnets = c.Subnets[:2]
 		}, []string{"subnet 10.69.0.0/24: removed"}},

@@ -31,6 +31,11 @@ func flatten(c *Config) []item {
 			f.leaf("", "limit on "+n.words, true, r.String())
 		}
 	}
+	count := func(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+	f.leaf("", "limit on addresses of a circuit", limits.BindingsPerCircuit > 0,
+		count(limits.BindingsPerCircuit))
+	f.leaf("", "limit on addresses of a remote-id", limits.BindingsPerRemoteID > 0,
+		count(limits.BindingsPerRemoteID))
 	for i := range c.OptionDefinitions {
 		o := &c.OptionDefinitions[i]
 		f.leaf("", "option definition "+o.Name, true, o.words())
@@ -44,6 +49,7 @@ func flatten(c *Config) []item {
 		f.leaf(path, "test", c.Classes[i].Test != "", c.Classes[i].Test)
 		f.leaf(path, "template", c.Classes[i].Template != "", c.Classes[i].Template)
 		f.leaf(path, "ignored", c.Classes[i].Ignore, "on")
+		f.leaf(path, "limit", c.Classes[i].Limit > 0, count(c.Classes[i].Limit))
 		f.settings(path, &c.Classes[i].Settings)
 	}
 	f.leaf("", "denied classes", len(c.Deny) > 0, strings.Join(c.Deny, ", "))
@@ -53,6 +59,7 @@ func flatten(c *Config) []item {
 		path := "shared network " + n.Name
 		f.leaf("", path, true, joined(n.Subnets, netip.Prefix.String))
 		f.leaf(path, "classes", len(n.Classes) > 0, strings.Join(n.Classes, ", "))
+		f.period(path, n.Period)
 		f.settings(path, &n.Settings)
 	}
 	for i := range c.Subnets {
@@ -92,6 +99,7 @@ func (f *flattener) subnet(s *Subnet) {
 	path := "subnet " + s.Prefix.String()
 	f.leaf("", path, true, "")
 	f.leaf(path, "classes", len(s.Classes) > 0, strings.Join(s.Classes, ", "))
+	f.period(path, s.Period)
 	f.leaf(path, "relays", len(s.Relays) > 0, joined(s.Relays, netip.Addr.String))
 	f.leaf(path, "service address", s.ServiceAddress.IsValid(), s.ServiceAddress.String())
 	f.leaf(path, "early reuse", s.EarlyReuse, "on")
@@ -102,6 +110,7 @@ func (f *flattener) subnet(s *Subnet) {
 		name := "pool " + p.Range.String()
 		f.leaf(path, name, true, "")
 		f.leaf(path+", "+name, "classes", len(p.Classes) > 0, strings.Join(p.Classes, ", "))
+		f.period(path+", "+name, p.Period)
 		f.settings(path+", "+name, &p.Settings)
 	}
 	for _, r := range s.Exclude {
@@ -138,6 +147,12 @@ func (f *flattener) settings(parent string, s *Settings) {
 	}
 	if d := s.Lease.Max; d != nil {
 		f.leaf(parent, "lease max", true, FormatSeconds(*d))
+	}
+	if p := s.Lease.Pressure.Above; p != nil {
+		f.leaf(parent, "pressure above", true, p.String())
+	}
+	if d := s.Lease.Pressure.Max; d != nil {
+		f.leaf(parent, "lease max under pressure", true, FormatSeconds(*d))
 	}
 	if s.T1 != nil {
 		f.leaf(parent, "t1", true, s.T1.String())

@@ -13,19 +13,22 @@ import (
 // changed after Compile.
 type Effective struct {
 	LeaseDefault, LeaseMin, LeaseMax lease.Seconds
-	T1, T2, TimerSpread              Permille
-	KeepExpiry                       bool
-	Authoritative                    bool
-	EchoClientID                     bool
-	AlwaysBroadcast                  bool
-	AdoptUnknown                     bool
-	NAKOffLinkRenew                  bool
-	IPv6Only                         bool
-	NextServer                       netip.Addr
-	ServerName                       string
-	BootFile                         string
-	Layout                           EffectiveLayout
-	BOOTP                            EffectiveBOOTP
+	// PressureMax is the longest lease time from PressureAbove of the pool in use on; 0 if there is none.
+	PressureAbove       Permille
+	PressureMax         lease.Seconds
+	T1, T2, TimerSpread Permille
+	KeepExpiry          bool
+	Authoritative       bool
+	EchoClientID        bool
+	AlwaysBroadcast     bool
+	AdoptUnknown        bool
+	NAKOffLinkRenew     bool
+	IPv6Only            bool
+	NextServer          netip.Addr
+	ServerName          string
+	BootFile            string
+	Layout              EffectiveLayout
+	BOOTP               EffectiveBOOTP
 	// Options has every configured option once, by ascending code; the innermost level won.
 	Options    []Option
 	AlwaysSend [256]bool
@@ -126,6 +129,8 @@ func (e *Effective) under(s *Settings) *Effective {
 	override(&inner.LeaseDefault, s.Lease.Default)
 	override(&inner.LeaseMin, s.Lease.Min)
 	override(&inner.LeaseMax, s.Lease.Max)
+	override(&inner.PressureAbove, s.Lease.Pressure.Above)
+	override(&inner.PressureMax, s.Lease.Pressure.Max)
 	override(&inner.T1, s.T1)
 	override(&inner.T2, s.T2)
 	override(&inner.TimerSpread, s.TimerSpread)
@@ -218,4 +223,13 @@ func (e *Effective) LeaseTime(asked lease.Seconds) lease.Seconds {
 		return e.LeaseMax
 	}
 	return max(asked, e.LeaseMin)
+}
+
+// LeaseTimeAt is LeaseTime while use of the client's pool is in use.
+func (e *Effective) LeaseTimeAt(asked lease.Seconds, use Permille) lease.Seconds {
+	t := e.LeaseTime(asked)
+	if e.PressureMax == 0 || use < e.PressureAbove {
+		return t
+	}
+	return min(t, max(e.PressureMax, e.LeaseMin))
 }

@@ -20,6 +20,11 @@ type Limits struct {
 	// Strangers is for REQUESTs that name an address which this node did not offer and the client does not
 	// hold: each costs an entry of the log. It counts by relay agent, or by interface without one.
 	Strangers *Rate `json:"strangers,omitempty"`
+	// BindingsPerCircuit and BindingsPerRemoteID are how many addresses may be held behind one circuit, and by
+	// one remote-id of option 82 (RFC 3046 §3.2); 0 is no limit. A circuit is a circuit-id and remote-id of a
+	// link.
+	BindingsPerCircuit  uint32 `json:"bindings_per_circuit,omitempty"`
+	BindingsPerRemoteID uint32 `json:"bindings_per_remote_id,omitempty"`
 }
 
 // Rate is so many in a second, and so many at once after a while of silence. The zero Rate is no limit.
@@ -129,7 +134,7 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d/s burst %d", r.PerSecond, r.Burst)
 }
 
-// limits checks the rates.
+// limits checks the rates and quotas.
 func (v *validator) limits() {
 	limits := v.config.Limits
 	for _, n := range limits.named() {
@@ -139,4 +144,83 @@ func (v *validator) limits() {
 			}
 		}
 	}
+	v.quota("limits.bindings-per-circuit", limits.BindingsPerCircuit)
+	v.quota("limits.bindings-per-remote-id", limits.BindingsPerRemoteID)
+}
+
+// quota checks how many addresses may be held in one hand.
+func (v *validator) quota(path string, n uint32) {
+	if n > quotaMax {
+		v.problem(path, "%d: at most %d", n, quotaMax)
+	}
+}
+
+const quotaMax = 1_000_000
+
+// Quotas are how many addresses may be held in one hand. 0 is no limit.
+type Quotas struct {
+	PerCircuit  uint32
+	PerRemoteID uint32
+	byClass     map[string]uint32 // classes with a test, and values of templates
+	byTemplate  map[string]uint32 // for each value that has no limit of its own
+}
+
+// compileQuotas returns the quotas of c, nil if it has none.
+func compileQuotas(c *Config) *Quotas {
+	q := &Quotas{
+		PerCircuit: c.Limits.BindingsPerCircuit, PerRemoteID: c.Limits.BindingsPerRemoteID,
+		byClass: make(map[string]uint32), byTemplate: make(map[string]uint32),
+	}
+	for i := range c.Classes {
+		switch class := &c.Classes[i]; {
+		case class.Limit == 0:
+		case class.Template != "":
+			q.byTemplate[class.Name] = class.Limit
+		default:
+			q.byClass[class.Name] = class.Limit
+		}
+	}
+	if q.PerCircuit == 0 && q.PerRemoteID == 0 && len(q.byClass) == 0 && len(q.byTemplate) == 0 {
+		return nil
+	}
+	return q
+}
+
+// OfClass returns how many addresses the clients of a class may hold together, 0 if there is no limit. Of a
+// template only the values have one.
+func (q *Quotas) OfClass(name string) uint32 {
+	if n, ok := q.byClass[name]; ok {
+		return n
+	}
+	template, ok := TemplateOf(name)
+	if !ok {
+		return 0
+	}
+	return q.byTemplate[template]
+}
+
+// CountsValues says whether every value of the template has a limit, named anywhere or not.
+func (q *Quotas) CountsValues(template string) bool { return q != nil && q.byTemplate[template] > 0 }
+
+// pressure says whether any lease time of c depends on the use of pools.
+func (c *Config) pressure() bool {
+	is := func(s *Settings) bool { return s.Lease.Pressure.Max != nil }
+	found := is(&c.Settings)
+	for i := range c.Classes {
+		found = found || is(&c.Classes[i].Settings)
+	}
+	for i := range c.SharedNetworks {
+		found = found || is(&c.SharedNetworks[i].Settings)
+	}
+	for i := range c.Subnets {
+		s := &c.Subnets[i]
+		found = found || is(&s.Settings)
+		for j := range s.Pools {
+			found = found || is(&s.Pools[j].Settings)
+		}
+		for j := range s.Reservations {
+			found = found || is(&s.Reservations[j].Settings)
+		}
+	}
+	return found
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,4 +61,35 @@ func TestLimits_ImpossibleRateIsRefused(t *testing.T) {
 	if len(problems) != 1 || problems[0].Path != "limits.per-client" {
 		t.Errorf("%v, want one problem of limits.per-client", problems)
 	}
+}
+
+func TestQuotas_OfClass(t *testing.T) {
+	c, problems := Compile(&Config{Classes: []Class{
+		{Name: "modem", Test: "true", Limit: 2}, {Name: "port", Template: "x", Limit: 3},
+		{Name: "port:a", Limit: 5}, {Name: "other", Test: "true"}, {Name: "free", Template: "x"},
+		{Name: "free:a", Limit: 7},
+	}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for name, want := range map[string]uint32{
+		"modem": 2, "port": 0, "port:a": 5, "port:b": 3, "other": 0, "free": 0, "free:a": 7, "free:b": 0, "none": 0,
+	} {
+		if got := c.Quotas.OfClass(name); got != want {
+			t.Errorf("limit of %s is %d, want %d", name, got, want)
+		}
+	}
+	if want := []string{"modem", "port", "port:a", "free:a"}; !slices.Equal(c.Named, want) {
+		t.Errorf("named %v, want %v", c.Named, want)
+	}
+	if !c.Quotas.CountsValues("port") || c.Quotas.CountsValues("free") || c.Quotas.CountsValues("modem") {
+		t.Error("not just the values of port are counted")
+	}
+	if c, _ := Compile(&Config{}); c.Quotas != nil || c.Quotas.CountsValues("port") {
+		t.Error("quotas where there are none")
+	}
+	wantProblems(t, &Config{
+		Limits:  Limits{BindingsPerCircuit: quotaMax + 1, BindingsPerRemoteID: quotaMax + 1},
+		Classes: []Class{{Name: "c", Test: "true", Limit: quotaMax + 1}},
+	}, "limits.bindings-per-circuit", "limits.bindings-per-remote-id", "classes[0].limit")
 }

@@ -123,6 +123,7 @@ func (v *validator) lifetimes(path string, s *Settings, e *Effective) {
 			v.problem(path+".lease."+f.key, "0s is no lease time: at least 1s")
 		}
 	}
+	v.pressure(path+".lease.pressure", s, e)
 	if s.Lease != (LeaseTimes{}) && (e.LeaseMin > e.LeaseDefault || e.LeaseDefault > e.LeaseMax) {
 		v.problem(path+".lease", "min %s, default %s and max %s are not in ascending order: "+
 			"set those that do not fit; what is unset here comes from the level above",
@@ -136,6 +137,21 @@ func (v *validator) lifetimes(path string, s *Settings, e *Effective) {
 		v.problem(path+key, "T1 %s and T2 %s: T1 must be above 0%%, T2 above T1 and below 100%%", e.T1, e.T2)
 	}
 	v.timerSpread(path, s, e)
+}
+
+// pressure checks what is told while a pool is nearly full.
+func (v *validator) pressure(path string, s *Settings, e *Effective) {
+	p := s.Lease.Pressure
+	if p.Above != nil && (*p.Above == 0 || *p.Above > 1000) {
+		v.problem(path+".above", "%s of the pool: above 0%%, at most 100%%", *p.Above)
+	}
+	switch {
+	case p.Max != nil && *p.Max < e.LeaseMin:
+		v.problem(path+".max", "%s is less than the least lease time, %s, which is kept: lower lease.min as well",
+			FormatSeconds(*p.Max), FormatSeconds(e.LeaseMin))
+	case p.Max == nil && p.Above != nil && e.PressureMax == 0:
+		v.problem(path+".max", "missing: say how long lease times may be then")
+	}
 }
 
 // timerSpread checks that T2 stays below the end of the lease for every client (V4-078).

@@ -47,6 +47,7 @@ func (v *validator) sharedNetworks() {
 			}
 		}
 		v.guard(path+".classes", n.Classes)
+		v.period(path, n.Period)
 		v.outerOf = append(v.outerOf, v.settings(path, &n.Settings, v.global))
 	}
 }
@@ -141,6 +142,7 @@ func (v *validator) subnet(path string, s *Subnet, prefixOK bool, onLink map[lin
 		outer, link = v.outerOf[i], "shared-networks["+strconv.Itoa(i)+"]"
 	}
 	v.guard(path+".classes", s.Classes)
+	v.period(path, s.Period)
 	inner := v.settings(path, &s.Settings, outer)
 	for i, a := range s.Relays {
 		at := path + ".relays[" + strconv.Itoa(i) + "]"
@@ -273,6 +275,7 @@ func (v *validator) pools(path string, s *Subnet, prefixOK bool, outer *Effectiv
 			}
 		}
 		v.guard(at+".classes", p.Classes)
+		v.period(at, p.Period)
 		v.settings(at, &p.Settings, outer)
 	}
 	slices.SortStableFunc(sorted, func(a, b indexed[AddrRange]) int {

@@ -20,6 +20,7 @@ func (d *decoder) classes(path string, n ast.Node) {
 			{name: "test", take: d.expression(&c.Test)},
 			{name: "template", take: d.expression(&c.Template)},
 			{name: "ignore", take: value(d, &c.Ignore, config.ParseBool)},
+			{name: "limit", take: value(d, &c.Limit, count)},
 		}, d.settings(&c.Settings)...))
 		d.config.Classes = append(d.config.Classes, c)
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,7 +117,7 @@ func (d *decoder) sharedNetworks(path string, n ast.Node) {
 			{name: "name", take: value(d, &s.Name, asIs)},
 			{name: "subnets", take: values(d, &s.Subnets, prefix)},
 			{name: "classes", take: values(d, &s.Classes, asIs)},
-		}, d.settings(&s.Settings)...))
+		}, slices.Concat(d.period(&s.Period), d.settings(&s.Settings))...))
 		d.config.SharedNetworks = append(d.config.SharedNetworks, s)
 	})
 }
@@ -135,7 +136,7 @@ func (d *decoder) subnets(path string, n ast.Node) {
 			{name: "pools", take: func(path string, n ast.Node) { d.pools(path, n, &s) }},
 			{name: "exclude", take: values(d, &s.Exclude, config.ParseAddrRange)},
 			{name: "reservations", take: func(path string, n ast.Node) { d.reservations(path, n, &s) }},
-		}, d.settings(&s.Settings)...))
+		}, slices.Concat(d.period(&s.Period), d.settings(&s.Settings))...))
 		d.config.Subnets = append(d.config.Subnets, s)
 	})
 }
@@ -151,7 +152,7 @@ func (d *decoder) pools(path string, n ast.Node, s *config.Subnet) {
 			d.mapping(path, n, append([]key{
 				{name: "range", take: value(d, &p.Range, config.ParseAddrRange)},
 				{name: "classes", take: values(d, &p.Classes, asIs)},
-			}, d.settings(&p.Settings)...))
+			}, slices.Concat(d.period(&p.Period), d.settings(&p.Settings))...))
 		}
 		s.Pools = append(s.Pools, p)
 	})

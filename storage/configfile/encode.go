@@ -52,6 +52,7 @@ func Encode(c *config.Config) ([]byte, error) {
 		w.pair("name", quote(n.Name))
 		w.pair("subnets", flow(n.Subnets, netip.Prefix.String))
 		w.guard(n.Classes)
+		w.period(n.Period)
 		w.settings(&n.Settings)
 	})
 	w.list("subnets", len(c.Subnets), func(i int) { w.subnet(&c.Subnets[i]) })
@@ -100,6 +101,7 @@ func (w *writer) list(name string, n int, element func(i int)) {
 func (w *writer) subnet(s *config.Subnet) {
 	w.pair("prefix", s.Prefix.String())
 	w.guard(s.Classes)
+	w.period(s.Period)
 	if len(s.Relays) > 0 {
 		w.pair("relays", flow(s.Relays, netip.Addr.String))
 	}
@@ -117,6 +119,7 @@ func (w *writer) subnet(s *config.Subnet) {
 		p := &s.Pools[i]
 		w.pair("range", p.Range.String())
 		w.guard(p.Classes)
+		w.period(p.Period)
 		w.settings(&p.Settings)
 	})
 	if len(s.Exclude) > 0 {
@@ -143,6 +146,7 @@ func (w *writer) class(c *config.Class) {
 	if c.Ignore {
 		w.pair("ignore", "on")
 	}
+	w.count("limit", c.Limit)
 	w.settings(&c.Settings)
 }
 
@@ -166,18 +170,7 @@ func (w *writer) reservation(r *config.Reservation) {
 }
 
 func (w *writer) settings(s *config.Settings) {
-	var times []string
-	for _, f := range []struct {
-		key string
-		is  *lease.Seconds
-	}{{"default", s.Lease.Default}, {"min", s.Lease.Min}, {"max", s.Lease.Max}} {
-		if f.is != nil {
-			times = append(times, f.key+": "+config.FormatSeconds(*f.is))
-		}
-	}
-	if len(times) > 0 {
-		w.pair("lease", "{"+strings.Join(times, ", ")+"}")
-	}
+	w.lease(&s.Lease)
 	if s.T1 != nil {
 		w.pair("t1", s.T1.String())
 	}
@@ -211,6 +204,31 @@ func (w *writer) settings(s *config.Settings) {
 	}
 	if len(s.NeverSend) > 0 {
 		w.pair("never-send", flow(s.NeverSend, w.optionName))
+	}
+}
+
+// lease writes the lease times that are set.
+func (w *writer) lease(l *config.LeaseTimes) {
+	var times, pressure []string
+	for _, f := range []struct {
+		key string
+		is  *lease.Seconds
+	}{{"default", l.Default}, {"min", l.Min}, {"max", l.Max}} {
+		if f.is != nil {
+			times = append(times, f.key+": "+config.FormatSeconds(*f.is))
+		}
+	}
+	if p := l.Pressure.Above; p != nil {
+		pressure = append(pressure, "above: "+p.String())
+	}
+	if d := l.Pressure.Max; d != nil {
+		pressure = append(pressure, "max: "+config.FormatSeconds(*d))
+	}
+	if len(pressure) > 0 {
+		times = append(times, "pressure: {"+strings.Join(pressure, ", ")+"}")
+	}
+	if len(times) > 0 {
+		w.pair("lease", "{"+strings.Join(times, ", ")+"}")
 	}
 }
 

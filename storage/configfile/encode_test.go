@@ -75,7 +75,9 @@ func anyConfig(t *rapid.T) *config.Config {
 	c.Limits = config.Limits{
 		DiscoverPerCircuit: maybe(t, rate, "circuit"), DiscoverPerRelay: maybe(t, rate, "relay"),
 		DiscoverPerInterface: maybe(t, rate, "interface"), PerClient: maybe(t, rate, "client"),
-		Strangers: maybe(t, rate, "strangers"),
+		Strangers:           maybe(t, rate, "strangers"),
+		BindingsPerCircuit:  rapid.Uint32Range(0, 2).Draw(t, "of a circuit"),
+		BindingsPerRemoteID: rapid.Uint32Range(0, 2).Draw(t, "of a remote-id"),
 	}
 	if rapid.Bool().Draw(t, "definitions") {
 		c.OptionDefinitions = []config.OptionDefinition{
@@ -93,7 +95,7 @@ func anyConfig(t *rapid.T) *config.Config {
 	if rapid.Bool().Draw(t, "with classes") {
 		c.Classes = []config.Class{
 			{Name: "odd", Test: "pkt.option(\"x\") == 'a: \\'b\\'' # c\n&& true", Settings: anySettings(t)},
-			{Name: "port", Template: rapid.SampledFrom([]string{"hex(pkt.chaddr)", "- x"}).Draw(t, "template"), Ignore: true},
+			{Name: "port", Template: rapid.SampledFrom([]string{"hex(pkt.chaddr)", "- x"}).Draw(t, "template"), Ignore: true, Limit: 7},
 			{Name: "port:a: b", Settings: anySettings(t)},
 		}
 		c.Deny = rapid.SampledFrom([][]string{nil, {"odd"}, {"known", "port:7"}}).Draw(t, "deny")
@@ -109,12 +111,24 @@ func anyConfig(t *rapid.T) *config.Config {
 	}
 	if n := len(c.Subnets); n > 0 && rapid.Bool().Draw(t, "shared") {
 		c.SharedNetworks = []config.SharedNetwork{{Name: "floor-3", Settings: anySettings(t)}}
+		c.SharedNetworks[0].Period = anyPeriod(t)
 		c.SharedNetworks[0].Classes = rapid.SampledFrom([][]string{nil, {"not-pxe"}}).Draw(t, "on the network")
 		for i := range rapid.IntRange(1, n).Draw(t, "members") {
 			c.SharedNetworks[0].Subnets = append(c.SharedNetworks[0].Subnets, c.Subnets[i].Prefix)
 		}
 	}
 	return c
+}
+
+func anyPeriod(t *rapid.T) config.Period {
+	var p config.Period
+	if rapid.Bool().Draw(t, "from") {
+		p.From = config.Moment(rapid.Int64Range(1, 4e9).Draw(t, "from"))
+	}
+	if rapid.Bool().Draw(t, "until") {
+		p.Until = config.Moment(rapid.Int64Range(4e9+1, int64(config.MomentMax)).Draw(t, "until"))
+	}
+	return p
 }
 
 func anySubnet(t *rapid.T, i uint8) config.Subnet {
@@ -125,6 +139,7 @@ func anySubnet(t *rapid.T, i uint8) config.Subnet {
 	}
 	s := config.Subnet{
 		Prefix:     netip.PrefixFrom(at(0), 16),
+		Period:     anyPeriod(t),
 		Settings:   anySettings(t),
 		EarlyReuse: rapid.Bool().Draw(t, "early"),
 		Allocation: rapid.SampledFrom([]config.Allocation{"", "spread", "lowest"}).Draw(t, "allocation"),
@@ -140,6 +155,7 @@ func anySubnet(t *rapid.T, i uint8) config.Subnet {
 			Range:    config.AddrRange{First: at(low), Last: at(low + length)},
 			Classes:  rapid.SampledFrom([][]string{nil, {"known"}, {"not-known", "unknown"}}).Draw(t, "classes"),
 			Settings: anySettings(t),
+			Period:   anyPeriod(t),
 		})
 		if length > 5 && rapid.Bool().Draw(t, "exclude") {
 			s.Exclude = append(s.Exclude, config.AddrRange{First: at(low), Last: at(low + 5)})
@@ -170,6 +186,9 @@ func anySettings(t *rapid.T) config.Settings {
 	ascending := []lease.Seconds{300, 3600, 86400}
 	if rapid.Bool().Draw(t, "lease") {
 		s.Lease = config.LeaseTimes{Min: &ascending[0], Default: &ascending[1], Max: &ascending[2]}
+		if above := config.Permille(805); rapid.Bool().Draw(t, "pressure") {
+			s.Lease.Pressure = config.Pressure{Above: &above, Max: &ascending[0]}
+		}
 	}
 	if rapid.Bool().Draw(t, "timers") {
 		t1, t2 := config.Permille(333), config.Permille(750)

@@ -35,7 +35,7 @@ func (d *decoder) settings(s *config.Settings) []key {
 	}
 }
 
-// lease reads {default, min, max}, or one span for a lease time that clients cannot change.
+// lease reads {default, min, max, pressure}, or one span for a lease time that clients cannot change.
 func (d *decoder) lease(path string, n ast.Node, l *config.LeaseTimes) {
 	if _, ok := scalarText(n); ok {
 		d.wrong(path, n, "{default: …, min: …, max: …}")
@@ -45,5 +45,11 @@ func (d *decoder) lease(path string, n ast.Node, l *config.LeaseTimes) {
 		{name: "default", take: optional(d, &l.Default, config.ParseSeconds)},
 		{name: "min", take: optional(d, &l.Min, config.ParseSeconds)},
 		{name: "max", take: optional(d, &l.Max, config.ParseSeconds)},
+		{name: "pressure", take: func(path string, n ast.Node) {
+			d.mapping(path, n, []key{
+				{name: "above", take: optional(d, &l.Pressure.Above, config.ParsePermille)},
+				{name: "max", take: optional(d, &l.Pressure.Max, config.ParseSeconds)},
+			})
+		}},
 	})
 }

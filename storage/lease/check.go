@@ -11,7 +11,7 @@ func (t *Table) Check() []error {
 	var errs []error
 	report := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	var sum [4]uint64
-	var held, kept, bound, declined, twice, bootp uint64
+	var held, kept, bound, madeUp, declined, twice, bootp uint64
 	for l := range t.All(netip.Addr{}) {
 		isHeld := t.moved.before(l.FreeFrom(), l.Addr)
 		count := func(yes bool, n *uint64) {
@@ -22,6 +22,7 @@ func (t *Table) Check() []error {
 		count(isHeld, &held)
 		count(isHeld && !l.GivenBack(), &kept)
 		count(isHeld && l.Status == Bound, &bound)
+		count(isHeld && l.Status == Bound && l.MadeUp(), &madeUp)
 		count(l.Status == Declined, &declined)
 		count(l.BOOTP, &bootp)
 		if _, ok := t.byClient.Get(clientEntry{l.Client, l.Addr}); !ok {
@@ -59,11 +60,12 @@ func (t *Table) Check() []error {
 		equal("addresses held", uint64(t.held.root.count()), held)
 		equal("addresses kept", uint64(t.kept.root.count()), kept)
 		equal("addresses bound", uint64(t.bound.root.count()), bound)
+		equal("addresses of made-up hardware addresses", uint64(t.madeUp.root.count()), madeUp)
 	}
 	if sum != t.sum {
 		report("sum: not that of the leases")
 	}
-	return append(errs, t.checkFacets()...)
+	return append(append(errs, t.checkFacets()...), t.checkCounts()...)
 }
 
 // checkFacets returns where the index by facets disagrees with the leases, if it is there and whole.
@@ -84,6 +86,32 @@ func (t *Table) checkFacets() []error {
 	}
 	if n := t.facets.tree.Len(); n != entries {
 		errs = append(errs, fmt.Errorf("facets of leases: %d, want %d", n, entries))
+	}
+	return errs
+}
+
+// checkCounts returns where the index by which leases are counted disagrees with those it has come to.
+func (t *Table) checkCounts() []error {
+	c := &t.counts
+	if c.of == nil {
+		return nil
+	}
+	var errs []error
+	entries := 0
+	for l := range t.All(netip.Addr{}) {
+		if !c.has(l.Addr) {
+			continue
+		}
+		c.each(&l, func(e countEntry) (countEntry, bool) {
+			entries++
+			if _, ok := c.tree.Get(e); !ok {
+				errs = append(errs, fmt.Errorf("lease of %v: not counted", l.Addr))
+			}
+			return e, true
+		})
+	}
+	if n := c.tree.Len(); n != entries {
+		errs = append(errs, fmt.Errorf("leases counted: %d, want %d", n, entries))
 	}
 	return errs
 }

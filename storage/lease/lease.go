@@ -65,6 +65,8 @@ type Lease struct {
 	CHAddr    string // hardware address, raw octets
 	Hostname  string // option 12 as told, sanitised
 	RelayInfo string // option 82 of the last relayed message, raw octets
+	// Counted is the classes under which the lease counts against a limit, with a NUL between each two.
+	Counted string
 }
 
 // Hardware returns the Key of the hardware address, or the zero Key if there is none.
@@ -73,6 +75,12 @@ func (l *Lease) Hardware() Key {
 		return ""
 	}
 	return HardwareKey(l.HType, []byte(l.CHAddr))
+}
+
+// MadeUp says whether the hardware address is an Ethernet address that its client made up: locally
+// administered, and of one device (W-011).
+func (l *Lease) MadeUp() bool {
+	return l.HType == 1 && len(l.CHAddr) == 6 && l.CHAddr[0]&0x03 == 0x02
 }
 
 // second returns the Key by which a lease is found beside that of its client.

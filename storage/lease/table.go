@@ -20,13 +20,15 @@ type Table struct {
 	due      *btree.BTreeG[dueEntry] // the leases in held
 	declined *btree.BTreeG[netip.Addr]
 
-	used  occupancy // addresses that have a lease, living or past
-	held  occupancy // addresses that another client cannot have: those after moved
-	kept  occupancy // held, and not given back by their client
-	bound occupancy // held, and Bound
+	used   occupancy // addresses that have a lease, living or past
+	held   occupancy // addresses that another client cannot have: those after moved
+	kept   occupancy // held, and not given back by their client
+	bound  occupancy // held, and Bound
+	madeUp occupancy // bound, under a hardware address that its client made up
 
 	facets *facets // nil: nobody looks leases up by them
-	bootp  int     // leases got by BOOTP
+	counts counts
+	bootp  int // leases got by BOOTP
 
 	moved mark
 	sum   [4]uint64
@@ -118,6 +120,7 @@ func (t *Table) Put(l Lease) {
 	if t.facets != nil {
 		t.facets.put(&old, had, &l)
 	}
+	t.counts.put(&old, had, &l)
 }
 
 // Delete forgets address a. Its booking is forgotten too: the caller knows that nobody relies on it.
@@ -130,10 +133,12 @@ func (t *Table) Delete(a netip.Addr) {
 	if t.facets != nil {
 		t.facets.each(&old, t.facets.tree.Delete)
 	}
+	t.counts.remove(&old)
 	t.used.set(a, false)
 	t.held.set(a, false)
 	t.kept.set(a, false)
 	t.bound.set(a, false)
+	t.madeUp.set(a, false)
 }
 
 // unindex takes l out of the ordered indexes; sameClient leaves its client's entry where it is.
@@ -178,6 +183,7 @@ func (t *Table) index(l *Lease, sameClient bool) {
 	t.held.set(l.Addr, held)
 	t.kept.set(l.Addr, held && !l.GivenBack())
 	t.bound.set(l.Addr, held && l.Status == Bound)
+	t.madeUp.set(l.Addr, held && l.Status == Bound && l.MadeUp())
 	lanes := digestOf(l)
 	for i := range t.sum {
 		t.sum[i] += lanes[i]
@@ -224,6 +230,7 @@ func (t *Table) Advance(now Instant, limit int) {
 		t.held.set(first.addr, false)
 		t.kept.set(first.addr, false)
 		t.bound.set(first.addr, false)
+		t.madeUp.set(first.addr, false)
 		t.moved = mark(first)
 	}
 }

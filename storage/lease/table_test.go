@@ -57,6 +57,9 @@ func randomLease(r *rand.Rand, now Instant) Lease {
 	if r.Intn(3) == 0 { // BP-004
 		l.HType, l.CHAddr, l.BOOTP = 1, string([]byte{byte(r.Intn(10))}), r.Intn(3) > 0
 		if r.Intn(2) == 0 {
+			l.CHAddr += "abcde" // W-011: of six octets, some with the bits of made-up ones.
+		}
+		if r.Intn(2) == 0 {
 			l.Client = l.Hardware()
 		}
 	}
@@ -169,6 +172,9 @@ func compareUsage(t *testing.T, table *Table, model naive, now Instant) {
 			want.Held++
 			if l.Status == Bound {
 				want.Bound++
+				if l.MadeUp() {
+					want.MadeUp++
+				}
 			}
 		}
 	}

@@ -12,6 +12,8 @@ type Usage struct {
 	Held uint64
 	// Bound are held and bound, or were until their booking passed and are in grace.
 	Bound uint64
+	// MadeUp are bound, to hardware addresses that their clients made up (W-011).
+	MadeUp uint64
 	// Declined were declined and have not been given to anybody since.
 	Declined uint64
 }
@@ -19,7 +21,8 @@ type Usage struct {
 // Add returns the sum of u and o.
 func (u Usage) Add(o Usage) Usage {
 	return Usage{
-		u.Size + o.Size, u.Known + o.Known, u.Held + o.Held, u.Bound + o.Bound, u.Declined + o.Declined,
+		u.Size + o.Size, u.Known + o.Known, u.Held + o.Held, u.Bound + o.Bound, u.MadeUp + o.MadeUp,
+		u.Declined + o.Declined,
 	}
 }
 
@@ -34,6 +37,7 @@ func (t *Table) Usage(r Range) Usage {
 	u := Usage{
 		Size: uint64(hi-lo) + 1, Known: t.used.within(lo, hi),
 		Held: t.held.within(lo, hi), Bound: t.bound.within(lo, hi),
+		MadeUp: t.madeUp.within(lo, hi),
 	}
 	t.declined.Ascend(r.First, func(a netip.Addr) bool {
 		if !r.Contains(a) {

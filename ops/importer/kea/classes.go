@@ -74,6 +74,7 @@ func (t *translator) clientClass(n *node, above level) {
 	default:
 		t.taken(at)
 	}
+	t.classLimits(n, k)
 	t.local = nil
 	for _, def := range t.objects(n, "option-def") {
 		t.optionDef(def, true)

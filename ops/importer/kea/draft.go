@@ -66,6 +66,7 @@ type class struct {
 	test     string
 	template string // in the place of a test
 	ignore   bool
+	limit    uint32
 	// onDemand says that the class counts only where it is asked for by name; then options are what it brings
 	// there, always those of them that go out unasked, and optionsAt their places.
 	onDemand  bool
@@ -125,7 +126,8 @@ func (d *draft) config() *config.Config {
 	}
 	for _, k := range d.classes {
 		c.Classes = append(c.Classes, config.Class{
-			Name: k.name, Test: k.test, Template: k.template, Ignore: k.ignore, Settings: k.settings.config(),
+			Name: k.name, Test: k.test, Template: k.template, Ignore: k.ignore, Limit: k.limit,
+			Settings: k.settings.config(),
 		})
 	}
 	for _, n := range d.networks {

@@ -67,19 +67,12 @@ var keywords = map[string]word{
 		"try the clients that it was set for",
 	),
 	"parked-packet-limit": needless("exchanges in flight are bounded"),
-	"allocator": left(
-		"addresses are spread by client",
-		"set allocation: lowest in the subnet for Kea's iterative order",
-	),
+	"allocator":           left("the order of free addresses is a subnet's", "set allocation in the subnet"),
 	"offer-lifetime":      left("an address on offer is kept for 120 s", ""),
 	"cache-threshold":     needless("renewals inside the booking are answered without the log"),
 	"cache-max-age":       needless("renewals inside the booking are answered without the log"),
 	"stash-agent-options": needless("what a relay agent said is kept for renewals"),
 	"store-extended-info": needless("what a relay agent said is kept with the lease"),
-	"adaptive-lease-time-threshold": left(
-		"lease times do not change with the use of a pool",
-		"the booking factor does that for bookings",
-	),
 
 	// DNS.
 	"dhcp-ddns":                     left(noDDNS, stayDDNS),
@@ -151,7 +144,10 @@ var hooks = []struct {
 		"reserve by hardware or client-id",
 	)},
 	{"libdhcp_flex_option", left("options are not computed", "say them per class, pool or reservation")},
-	{"libdhcp_limits", left("bindings and rates are not limited in this release", "")},
+	{"libdhcp_limits", word{
+		importer.Changed, "address-limit of classes became limit; see where they are",
+		"limits drops what comes too often: look at limits in the reference of the configuration",
+	}},
 	{"libdhcp_legal_log", left("there is no forensic log in this release", "see dhcpctl lease watch")},
 	{"libdhcp_lease_query", left("leasequery is not answered in this release", "")},
 	{"libdhcp_ddns_tuning", left(noDDNS, stayDDNS)},

@@ -109,6 +109,7 @@ type translator struct {
 	copies      int       // of global reservations
 	rolled      []*node   // classes that reservations put their clients into
 	pair        bool      // the servers are a pair, or more
+	limited     bool      // the hook library for limits is there
 	scopes      []string  // of the pair: HA_ and the name of a server; none where the file does not say
 }
 

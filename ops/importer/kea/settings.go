@@ -29,6 +29,9 @@ type level struct {
 	ha       bool // a scope of a pair was among the guards
 	inSubnet bool // reservations-in-subnet
 	global   bool // reservations-global
+	// threshold is the use of a pool from which the shortest lease time is told; nil if there is none.
+	threshold  *config.Permille
+	allocation config.Allocation
 }
 
 // firstLevel returns what holds before anything is said.
@@ -41,7 +44,7 @@ func firstLevel() level {
 
 // settingsOf translates what may stand at most levels, and returns what holds there.
 func (t *translator) settingsOf(obj *node, s *settings, above level) level {
-	l := t.lifetimes(obj, s, above)
+	l := t.pressure(obj, s, t.lifetimes(obj, s, above))
 	l = t.timers(obj, s, l)
 	if a, n := t.address(obj, "next-server"); n != nil {
 		s.NextServer = a
@@ -143,6 +146,41 @@ func seconds(v uint32) *lease.Seconds {
 	return &s
 }
 
+// pressure translates the use of a pool from which Kea tells no more than min-valid-lifetime.
+func (t *translator) pressure(obj *node, s *settings, l level) level {
+	n := obj.get("adaptive-lease-time-threshold")
+	if n != nil && !n.told {
+		share := config.Permille(1000)
+		if n.form == isNumber && strings.TrimRight(n.text, ".0") == "1" {
+			t.taken(n)
+		} else {
+			share = t.percent(obj, "adaptive-lease-time-threshold", 0)
+		}
+		if share != 0 {
+			l.threshold = &share
+		}
+	}
+	least := l.lifetime.Min
+	shorter := least != nil && *least < *l.lifetime.Default
+	switch {
+	case l.threshold == nil:
+		return l
+	case n == nil && s.Lease == (config.LeaseTimes{}):
+		return l // As above.
+	case n != nil && !shorter:
+		t.left(n, "min-valid-lifetime, which Kea tells then, is not shorter than valid-lifetime here",
+			"set lease.pressure if lease times are to be shorter when a pool fills up")
+		l.threshold = nil
+		return l
+	case n != nil:
+		t.instead(n, fmt.Sprintf("became lease.pressure: at most %s from %s of a pool on",
+			config.FormatSeconds(*least), *l.threshold))
+		s.note("lease", n)
+	}
+	s.Lease.Pressure = config.Pressure{Above: l.threshold, Max: least}
+	return l
+}
+
 // timers translates T1 and T2, which Kea has in seconds and we in parts of the lease time.
 func (t *translator) timers(obj *node, s *settings, l level) level {
 	renew, n1 := t.uint(obj, "renew-timer")
@@ -220,7 +258,7 @@ func (t *translator) percent(obj *node, key string, above config.Permille) confi
 	digits := (fraction + "000")[:3]
 	v, err := strconv.ParseUint(digits, 10, 32)
 	if n.form != isNumber || strings.Trim(whole, "0") != "" || err != nil || v == 0 {
-		t.left(n, "no share between 0 and 1, as in 0.5", "set t1 and t2 by hand")
+		t.left(n, "no share between 0 and 1, as in 0.5", "set what stands for it by hand")
 		return above
 	}
 	if len(fraction) > 3 && strings.Trim(fraction[3:], "0") != "" {

@@ -29,6 +29,7 @@ func (t *translator) network(n *node, above level) {
 		t.shut(n)
 		return
 	}
+	t.allocator(n, &l, "of each of its subnets")
 	t.demand(n, &k.settings)
 	t.draft.networks = append(t.draft.networks, k)
 	relays := n.get("relay")
@@ -84,7 +85,9 @@ func (t *translator) subnet(n *node, in *network, above level) {
 		around = []*settings{&in.settings}
 	}
 	t.demand(n, &s.settings, around...)
-	t.allocator(n, s)
+	t.allocator(n, &l, "")
+	s.allocation = l.allocation
+	t.subnetLimits(n)
 	t.relays(n.get("relay"), []netip.Prefix{s.prefix})
 	for _, k := range t.objects(n, "pools") {
 		t.pool(k, s, l, append(around, &s.settings))
@@ -109,20 +112,91 @@ func (t *translator) subnet(n *node, in *network, above level) {
 
 var keywordID = needless("subnets are known by their prefix")
 
-// allocator translates the order in which free addresses are taken.
-func (t *translator) allocator(n *node, s *subnet) {
+// allocator translates the order in which free addresses are taken, for the subnets of this level.
+func (t *translator) allocator(n *node, l *level, of string) {
 	word, at := t.text(n, "allocator")
+	if of != "" {
+		of = " " + of
+	}
 	switch {
 	case at == nil:
 	case word == "iterative":
-		s.allocation = config.AllocationLowest
-		t.changed(at, "became allocation: lowest", "")
+		l.allocation = config.AllocationLowest
+		t.changed(at, "became allocation: lowest"+of, "")
 	case word == "random":
-		t.changed(at, "addresses are spread over the pools by client", "")
+		l.allocation = config.AllocationSpread
+		t.changed(at, "became allocation: spread"+of+": over the pools, by client", "")
+	case word == "flq":
+		l.allocation = config.AllocationSpread
+		t.changed(at, "became allocation: spread"+of+", by client: a free address is found at once in any order, "+
+			"and of those that were used before the longest unused comes first", "")
 	default:
-		t.left(at, "no allocator "+word+" here: addresses are spread by client", "")
+		t.left(at, "no allocator "+word+" here: it was passed over",
+			"set allocation: spread or lowest in the subnets")
 	}
 }
+
+// limits returns the limits that the hook library for them finds in the user context of n; nil if there are
+// none, or no such library.
+func (t *translator) limits(n *node) *node {
+	context := n.get("user-context")
+	if context == nil || !t.limited {
+		return nil
+	}
+	limits := context.get("limits")
+	if limits == nil || limits.form != isObject {
+		return nil
+	}
+	context.told, limits.told = true, true // Member by member.
+	for _, m := range context.members {
+		if m.key != "limits" {
+			t.say(m.value, keywords["user-context"].verdict, keywords["user-context"].why, inYAML)
+		}
+	}
+	for _, m := range limits.members {
+		switch m.key {
+		case "rate-limit":
+			t.left(m.value, "rates are limited by client, circuit, relay agent and interface, not by class or "+
+				"subnet", "see limits in the reference of the configuration")
+		case "prefix-limit":
+			t.left(m.value, "is for DHCPv6", "")
+		case "address-limit":
+		default:
+			t.untold(m.value)
+		}
+	}
+	return limits
+}
+
+// subnetLimits tells of the limits of a subnet.
+func (t *translator) subnetLimits(n *node) {
+	if v, at := t.uint(t.limits(n), "address-limit"); at != nil {
+		t.left(at, "a subnet has no limit but its pools", fmt.Sprintf("give it pools of %d addresses", *v))
+	}
+}
+
+// classLimits translates the limits of a class.
+func (t *translator) classLimits(n *node, k *class) {
+	v, at := t.uint(t.limits(n), "address-limit")
+	switch {
+	case at == nil:
+	case k.onDemand:
+		t.left(at, "a class that counts only where it is asked for has no limit, as in Kea", "")
+	case *v == 0:
+		t.left(at, "0 addresses", "set ignore: on for the class, or not-"+k.name+" among the classes of the pools")
+	case *v > limitMax:
+		t.left(at, fmt.Sprintf("%d addresses: a limit is at most %d", *v, limitMax), "")
+	case k.template != "":
+		k.limit = *v
+		t.changed(at, "became limit, of each value of the template", "")
+	default:
+		k.limit = *v
+		t.changed(at, "became limit; a lease counts until the log promises its address no longer", "")
+	}
+}
+
+// limitMax is the greatest limit of a class.
+const limitMax = 1_000_000
 
 // relays tells of the relay agents of a subnet. In Kea they select the subnet beside the prefix; here only
 // the prefix does, and relays would shut others out.

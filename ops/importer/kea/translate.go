@@ -19,6 +19,7 @@ func (t *translator) root(file, obj *node) {
 	t.defaults(obj, &l)
 	t.daemon(obj)
 	t.hooks(obj)
+	t.allocator(obj, &l, "of every subnet that says nothing else")
 	t.clientClasses(obj, l)
 	t.options(obj, &d.settings)
 	t.globals = t.objects(obj, "reservations")
@@ -184,6 +185,7 @@ func (t *translator) hooks(obj *node) {
 			if strings.HasPrefix(base, h.name) {
 				w = h.word
 				t.pair = t.pair || h.name == "libdhcp_ha"
+				t.limited = t.limited || h.name == "libdhcp_limits"
 				break
 			}
 		}

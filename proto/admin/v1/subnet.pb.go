@@ -92,7 +92,10 @@ type Usage struct {
 	// bound are those a client holds now.
 	Bound uint64 `protobuf:"varint,4,opt,name=bound,proto3" json:"bound,omitempty"`
 	// declined are those out of service because a client found them in use.
-	Declined      uint64 `protobuf:"varint,5,opt,name=declined,proto3" json:"declined,omitempty"`
+	Declined uint64 `protobuf:"varint,5,opt,name=declined,proto3" json:"declined,omitempty"`
+	// random_mac are those of bound whose hardware address the client made up: devices that change theirs leave
+	// leases behind.
+	RandomMac     uint64 `protobuf:"varint,6,opt,name=random_mac,json=randomMac,proto3" json:"random_mac,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -162,6 +165,13 @@ func (x *Usage) GetDeclined() uint64 {
 	return 0
 }
 
+func (x *Usage) GetRandomMac() uint64 {
+	if x != nil {
+		return x.RandomMac
+	}
+	return 0
+}
+
 // Subnet is a prefix on a link.
 type Subnet struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -180,7 +190,10 @@ type Subnet struct {
 	// settings are those in force; only GetSubnet fills them.
 	Settings *EffectiveSettings `protobuf:"bytes,10,opt,name=settings,proto3" json:"settings,omitempty"`
 	// forecast is how the use goes on, if it goes on as the answering node has seen it.
-	Forecast      *Forecast `protobuf:"bytes,11,opt,name=forecast,proto3" json:"forecast,omitempty"`
+	Forecast *Forecast `protobuf:"bytes,11,opt,name=forecast,proto3" json:"forecast,omitempty"`
+	// from and until are when new clients are let in, as in 2026-12-01T08:00:00Z; empty if always.
+	From          string `protobuf:"bytes,12,opt,name=from,proto3" json:"from,omitempty"`
+	Until         string `protobuf:"bytes,13,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -292,6 +305,20 @@ func (x *Subnet) GetForecast() *Forecast {
 	return nil
 }
 
+func (x *Subnet) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Subnet) GetUntil() string {
+	if x != nil {
+		return x.Until
+	}
+	return ""
+}
+
 // Forecast is how the use of a subnet goes on. It is a straight line through what the answering node has sampled
 // since its start, a week at most, and knows nothing of working hours.
 type Forecast struct {
@@ -358,10 +385,13 @@ func (x *Forecast) GetObserved() *durationpb.Duration {
 
 // Pool is a range of addresses in a subnet that may be given.
 type Pool struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Range         string                 `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"`
-	Classes       []string               `protobuf:"bytes,2,rep,name=classes,proto3" json:"classes,omitempty"`
-	Usage         *Usage                 `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Range   string                 `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"`
+	Classes []string               `protobuf:"bytes,2,rep,name=classes,proto3" json:"classes,omitempty"`
+	Usage   *Usage                 `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
+	// from and until are as in Subnet.
+	From          string `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	Until         string `protobuf:"bytes,5,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,6 +447,20 @@ func (x *Pool) GetUsage() *Usage {
 	return nil
 }
 
+func (x *Pool) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Pool) GetUntil() string {
+	if x != nil {
+		return x.Until
+	}
+	return ""
+}
+
 // EffectiveSettings is what holds for a subnet after inheritance.
 type EffectiveSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -431,8 +475,12 @@ type EffectiveSettings struct {
 	NextServer    string    `protobuf:"bytes,7,opt,name=next_server,json=nextServer,proto3" json:"next_server,omitempty"`
 	BootFile      string    `protobuf:"bytes,8,opt,name=boot_file,json=bootFile,proto3" json:"boot_file,omitempty"`
 	Options       []*Option `protobuf:"bytes,9,rep,name=options,proto3" json:"options,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// pressure_max is the longest lease time while a pool is in use from pressure_above_permille on; unset if there
+	// is none.
+	PressureAbovePermille uint32               `protobuf:"varint,10,opt,name=pressure_above_permille,json=pressureAbovePermille,proto3" json:"pressure_above_permille,omitempty"`
+	PressureMax           *durationpb.Duration `protobuf:"bytes,11,opt,name=pressure_max,json=pressureMax,proto3" json:"pressure_max,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *EffectiveSettings) Reset() {
@@ -524,6 +572,20 @@ func (x *EffectiveSettings) GetBootFile() string {
 func (x *EffectiveSettings) GetOptions() []*Option {
 	if x != nil {
 		return x.Options
+	}
+	return nil
+}
+
+func (x *EffectiveSettings) GetPressureAbovePermille() uint32 {
+	if x != nil {
+		return x.PressureAbovePermille
+	}
+	return 0
+}
+
+func (x *EffectiveSettings) GetPressureMax() *durationpb.Duration {
+	if x != nil {
+		return x.PressureMax
 	}
 	return nil
 }
@@ -821,13 +883,15 @@ var File_admin_v1_subnet_proto protoreflect.FileDescriptor
 
 const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\n" +
-	"\x15admin/v1/subnet.proto\x12\x0fport67.admin.v1\x1a\x1egoogle/protobuf/duration.proto\"u\n" +
+	"\x15admin/v1/subnet.proto\x12\x0fport67.admin.v1\x1a\x1egoogle/protobuf/duration.proto\"\x94\x01\n" +
 	"\x05Usage\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04used\x18\x02 \x01(\x04R\x04used\x12\x12\n" +
 	"\x04free\x18\x03 \x01(\x04R\x04free\x12\x14\n" +
 	"\x05bound\x18\x04 \x01(\x04R\x05bound\x12\x1a\n" +
-	"\bdeclined\x18\x05 \x01(\x04R\bdeclined\"\xc8\x03\n" +
+	"\bdeclined\x18\x05 \x01(\x04R\bdeclined\x12\x1d\n" +
+	"\n" +
+	"random_mac\x18\x06 \x01(\x04R\trandomMac\"\xf2\x03\n" +
 	"\x06Subnet\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12%\n" +
 	"\x0eshared_network\x18\x02 \x01(\tR\rsharedNetwork\x12,\n" +
@@ -843,15 +907,19 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"allocation\x12>\n" +
 	"\bsettings\x18\n" +
 	" \x01(\v2\".port67.admin.v1.EffectiveSettingsR\bsettings\x125\n" +
-	"\bforecast\x18\v \x01(\v2\x19.port67.admin.v1.ForecastR\bforecast\"\xa3\x01\n" +
+	"\bforecast\x18\v \x01(\v2\x19.port67.admin.v1.ForecastR\bforecast\x12\x12\n" +
+	"\x04from\x18\f \x01(\tR\x04from\x12\x14\n" +
+	"\x05until\x18\r \x01(\tR\x05until\"\xa3\x01\n" +
 	"\bForecast\x12,\n" +
 	"\x05trend\x18\x01 \x01(\x0e2\x16.port67.admin.v1.TrendR\x05trend\x122\n" +
 	"\afull_in\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06fullIn\x125\n" +
-	"\bobserved\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bobserved\"d\n" +
+	"\bobserved\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bobserved\"\x8e\x01\n" +
 	"\x04Pool\x12\x14\n" +
 	"\x05range\x18\x01 \x01(\tR\x05range\x12\x18\n" +
 	"\aclasses\x18\x02 \x03(\tR\aclasses\x12,\n" +
-	"\x05usage\x18\x03 \x01(\v2\x16.port67.admin.v1.UsageR\x05usage\"\x9c\x03\n" +
+	"\x05usage\x18\x03 \x01(\v2\x16.port67.admin.v1.UsageR\x05usage\x12\x12\n" +
+	"\x04from\x18\x04 \x01(\tR\x04from\x12\x14\n" +
+	"\x05until\x18\x05 \x01(\tR\x05until\"\x92\x04\n" +
 	"\x11EffectiveSettings\x12>\n" +
 	"\rlease_default\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\fleaseDefault\x126\n" +
 	"\tlease_min\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bleaseMin\x126\n" +
@@ -864,7 +932,10 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\vnext_server\x18\a \x01(\tR\n" +
 	"nextServer\x12\x1b\n" +
 	"\tboot_file\x18\b \x01(\tR\bbootFile\x121\n" +
-	"\aoptions\x18\t \x03(\v2\x17.port67.admin.v1.OptionR\aoptions\"F\n" +
+	"\aoptions\x18\t \x03(\v2\x17.port67.admin.v1.OptionR\aoptions\x126\n" +
+	"\x17pressure_above_permille\x18\n" +
+	" \x01(\rR\x15pressureAbovePermille\x12<\n" +
+	"\fpressure_max\x18\v \x01(\v2\x19.google.protobuf.DurationR\vpressureMax\"F\n" +
 	"\x06Option\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -936,17 +1007,18 @@ var file_admin_v1_subnet_proto_depIdxs = []int32{
 	11, // 9: port67.admin.v1.EffectiveSettings.lease_min:type_name -> google.protobuf.Duration
 	11, // 10: port67.admin.v1.EffectiveSettings.lease_max:type_name -> google.protobuf.Duration
 	6,  // 11: port67.admin.v1.EffectiveSettings.options:type_name -> port67.admin.v1.Option
-	2,  // 12: port67.admin.v1.ListSubnetsResponse.subnets:type_name -> port67.admin.v1.Subnet
-	2,  // 13: port67.admin.v1.GetSubnetResponse.subnet:type_name -> port67.admin.v1.Subnet
-	7,  // 14: port67.admin.v1.SubnetService.ListSubnets:input_type -> port67.admin.v1.ListSubnetsRequest
-	9,  // 15: port67.admin.v1.SubnetService.GetSubnet:input_type -> port67.admin.v1.GetSubnetRequest
-	8,  // 16: port67.admin.v1.SubnetService.ListSubnets:output_type -> port67.admin.v1.ListSubnetsResponse
-	10, // 17: port67.admin.v1.SubnetService.GetSubnet:output_type -> port67.admin.v1.GetSubnetResponse
-	16, // [16:18] is the sub-list for method output_type
-	14, // [14:16] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 12: port67.admin.v1.EffectiveSettings.pressure_max:type_name -> google.protobuf.Duration
+	2,  // 13: port67.admin.v1.ListSubnetsResponse.subnets:type_name -> port67.admin.v1.Subnet
+	2,  // 14: port67.admin.v1.GetSubnetResponse.subnet:type_name -> port67.admin.v1.Subnet
+	7,  // 15: port67.admin.v1.SubnetService.ListSubnets:input_type -> port67.admin.v1.ListSubnetsRequest
+	9,  // 16: port67.admin.v1.SubnetService.GetSubnet:input_type -> port67.admin.v1.GetSubnetRequest
+	8,  // 17: port67.admin.v1.SubnetService.ListSubnets:output_type -> port67.admin.v1.ListSubnetsResponse
+	10, // 18: port67.admin.v1.SubnetService.GetSubnet:output_type -> port67.admin.v1.GetSubnetResponse
+	17, // [17:19] is the sub-list for method output_type
+	15, // [15:17] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_admin_v1_subnet_proto_init() }
