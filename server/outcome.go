@@ -35,6 +35,7 @@ const (
 	ShortRequest
 	NoBootFile
 	RateLimited
+	TooEarly
 
 	Exhausted
 	ExhaustedTold
@@ -171,6 +172,10 @@ var outcomes = [...]entry{
 		"The client, or all that comes by its circuit, relay agent or interface, sends more than the limits of " +
 			"the configuration allow. The metric port67_rate_limited_total says which of them.",
 		"Find out who sends so much; if all of it is right, raise the limit.",
+	},
+	TooEarly: {
+		"too_early", "A DISCOVER of a client that has not been trying for as long as min-secs says.",
+		"Nothing, unless it is never answered: then look whether the client counts its seconds.",
 	},
 	Exhausted: {
 		"exhausted", "No address of the link is free for the client.",
@@ -382,6 +387,8 @@ func outcomeOf(w dhcp4.Why) Outcome {
 		return ShortRequest
 	case dhcp4.NoBootFile:
 		return NoBootFile
+	case dhcp4.TooEarly:
+		return TooEarly
 	case dhcp4.NotForServers:
 		return NotForServers
 	case dhcp4.NoIdentity:

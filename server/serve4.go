@@ -77,7 +77,10 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 	}
 	if decision.Stranger && !s.rates.stranger(query, &in) {
 		s.observer.Limited(LimitStranger)
-		return RateLimited, nil
+		if !decision.Rapid {
+			return RateLimited, nil
+		}
+		decision.Slowly() // An OFFER costs the log nothing.
 	}
 	result, o, err := s.commit4(ctx, &decision)
 	if err != nil {

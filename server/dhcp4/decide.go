@@ -107,6 +107,9 @@ type Decision struct {
 	// Stranger says that the Command is for a REQUEST that names what this node did not offer and the client
 	// does not hold.
 	Stranger bool
+	// Rapid says that the Command binds what the client discovers, without an OFFER: Slowly makes an OFFER of
+	// it.
+	Rapid bool
 	// Private says that no other node can have heard the message.
 	Private bool
 	// Config is what the reply is made from.
@@ -127,6 +130,7 @@ type Decision struct {
 	addr     netip.Addr // what the client names; zero if nothing
 	serverID netip.Addr
 	bare     *config.Effective // what an OFFER of no address is made from
+	slow     storage.Command   // that of the OFFER, if Rapid
 }
 
 // Decide says what should be done about one client message, as far as this node can know.
@@ -186,6 +190,8 @@ type chooser struct {
 	q    *Query
 	in   *Ingress
 	d    Decision
+	// minSecs is how long the client has to be patient before anybody answers.
+	minSecs lease.Seconds
 }
 
 // locate puts the client on its link; has is an address that it is known to have there, or invalid. It is

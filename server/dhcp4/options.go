@@ -34,6 +34,9 @@ func (d *Decision) options(m *Message, g *grant) []ReplyOption {
 	if d.query.Type != Inform {
 		b.times()
 	}
+	if d.Rapid {
+		b.put(optRapidCommit, RankKeep, nil)
+	}
 	wanted, listed := d.query.wanted()
 	if !slices.Contains(wanted, optSubnetMask) {
 		b.mask()

@@ -30,6 +30,7 @@ const (
 	RefusedUnheard      // refused for a reason that is no business of the client's
 	ShortRequest        // a BOOTP message of less than 300 octets, which is not taken here
 	NoBootFile          // a BOOTP client names a boot file that is not known
+	TooEarly            // a DISCOVER of a client that has not tried for long enough
 	NoSubnetAnyMore     // committed, but the configuration no longer knows the address
 )
 

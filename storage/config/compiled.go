@@ -26,6 +26,8 @@ type Compiled struct {
 	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or
 	// are ignored, and those that a guard names. Ready-made ones come first, then in the order of the file.
 	Named []string
+	// Patient says that MinSecs is set at some level.
+	Patient bool
 
 	denied       []string // the classes whose clients are not answered
 	withSettings []*Class // in the order of the file
@@ -109,6 +111,7 @@ func compile(c *Config) *Compiled {
 		byLink:        make(map[string]*Link),
 		byServiceAddr: make(map[netip.Addr]*CompiledSubnet),
 	}
+	out.Patient = c.anywhere(func(s *Settings) bool { return s.MinSecs != nil && *s.MinSecs > 0 })
 	out.compileClasses()
 	networkOf := make(map[netip.Prefix]*SharedNetwork)
 	for i := range c.SharedNetworks {

@@ -194,6 +194,10 @@ func (w *writer) settings(s *config.Settings) {
 	w.onOff("adopt-unknown", s.AdoptUnknown)
 	w.onOff("nak-offlink-renew", s.NAKOffLinkRenew)
 	w.onOff("ipv6-only", s.IPv6Only)
+	w.onOff("rapid-commit", s.RapidCommit)
+	if s.MinSecs != nil {
+		w.pair("min-secs", config.FormatSeconds(*s.MinSecs))
+	}
 	if s.NextServer.IsValid() {
 		w.pair("next-server", s.NextServer.String())
 	}

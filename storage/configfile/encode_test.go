@@ -185,6 +185,10 @@ func anySettings(t *rapid.T) config.Settings {
 	s.Authoritative = maybe(t, rapid.Bool(), "authoritative")
 	s.EchoClientID = maybe(t, rapid.Bool(), "echo")
 	s.AlwaysBroadcast = maybe(t, rapid.Bool(), "broadcast")
+	s.RapidCommit = maybe(t, rapid.Bool(), "rapid commit")
+	s.MinSecs = maybe(t, rapid.Map(rapid.Uint32Range(0, 255), func(n uint32) lease.Seconds {
+		return lease.Seconds(n)
+	}), "min secs")
 	s.BOOTP = anyBOOTP(t)
 	s.NextServer = rapid.SampledFrom([]netip.Addr{
 		{}, netip.AddrFrom4([4]byte{}), netip.AddrFrom4([4]byte{10, 9, 9, 9}),
