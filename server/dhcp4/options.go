@@ -57,6 +57,9 @@ func (d *Decision) options(m *Message, g *grant) []ReplyOption {
 		}
 	}
 	b.boot(m)
+	if name := d.query.answerFQDN(); name != nil && d.query.Type != Inform {
+		b.put(optFQDN, rankRequested, name)
+	}
 	return d.echo(b.list, m, g.EchoClientID)
 }
 
@@ -98,7 +101,8 @@ func (b *builder) mask() { b.value(optSubnetMask, RankKeep) }
 func (b *builder) value(code uint8, rank uint16) {
 	switch code {
 	case 0, optRequestedAddress, optLeaseTime, optOverload, optMessageType, optServerID, optParameterList,
-		optMaxSize, optT1, optT2, optClientID, optRapidCommit, optRelayInfo, optSubnetSelection, 255:
+		optMaxSize, optT1, optT2, optClientID, optRapidCommit, optFQDN, optRelayInfo, optSubnetSelection,
+		255:
 		return
 	case optSubnetMask:
 		rank = RankKeep
