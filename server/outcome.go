@@ -41,6 +41,8 @@ const (
 	ExhaustedTold
 	UnknownLink
 	UnknownRelay
+	UntrustedRelay
+	RelayInfoAlone
 	NoConfig
 	NoIdentifier
 	OutOfTouch
@@ -195,6 +197,15 @@ var outcomes = [...]entry{
 	UnknownRelay: {
 		"unknown_relay", "The relay is not in the subnet's list of relays.",
 		"Add it to the list, or find out who sends in its name.",
+	},
+	UntrustedRelay: {
+		"untrusted_relay", "The relay agent is not among the agents of relay-trust, where others are dropped.",
+		"Add it to the agents, or find out who sends in its name.",
+	},
+	RelayInfoAlone: {
+		"relay_info_alone",
+		"Relay agent information in a message that came through no relay agent, where relay-trust drops these.",
+		"If it is a switch that adds it, set direct: take; else find out who sends it.",
 	},
 	NoConfig: {
 		"no_config", "The cluster has no configuration yet.", "Apply one: dhcpctl config apply FILE.",
@@ -401,6 +412,10 @@ func outcomeOf(w dhcp4.Why) Outcome {
 		return UnknownLink
 	case dhcp4.UnknownRelay:
 		return UnknownRelay
+	case dhcp4.UntrustedRelay:
+		return UntrustedRelay
+	case dhcp4.RelayInfoAlone:
+		return RelayInfoAlone
 	case dhcp4.NoIdentifier:
 		return NoIdentifier
 	case dhcp4.OutOfTouch:

@@ -271,8 +271,10 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	}
 	sameHost := mine && l.HType == c.HType && l.CHAddr == c.CHAddr
 	l.BOOTP = b.bootp || l.BOOTP && sameHost
-	if !b.has || l.Client != c.Key || c.RelayInfo != "" {
-		l.RelayInfo = c.RelayInfo // Kept for renewals, which do not pass the relay (V4-155).
+	renews := b.mode == Renewing || b.mode == Rebinding
+	if !b.has || l.Client != c.Key || c.RelayInfo != "" || !renews {
+		// Kept for renewals, which do not pass the relay (V4-155), until the client comes another way.
+		l.RelayInfo = c.RelayInfo
 	}
 	l.Addr, l.Client, l.Status, l.Withheld, l.Last = b.addr, c.Key, lease.Bound, 0, now
 	l.HType, l.CHAddr, l.Hostname = c.HType, c.CHAddr, c.Hostname

@@ -131,6 +131,7 @@ type Decision struct {
 	serverID netip.Addr
 	bare     *config.Effective // what an OFFER of no address is made from
 	slow     storage.Command   // that of the OFFER, if Rapid
+	relay    *config.Relay     // how the relay agent is treated; nil if as usual
 }
 
 // Decide says what should be done about one client message, as far as this node can know.
@@ -160,6 +161,9 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		Config: view.Config(), Key: key, revision: view.Revision(), query: q, ingress: in,
 		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
 	}}
+	if c.d.Why = c.relayAgent(); c.d.Why != Answer {
+		return Decision{Why: c.d.Why, Key: key}
+	}
 	switch q.Type {
 	case 0:
 		c.bootp()
@@ -200,7 +204,7 @@ func (c *chooser) locate(has netip.Addr) bool {
 	if c.d.Irregular == 0 && c.q.relayBroken() {
 		c.d.Irregular = BrokenRelayInfo
 	}
-	p, why := locate(c.d.Config, c.q, c.in, has)
+	p, why := c.find(has)
 	if why != Answer {
 		c.d.Why = why
 		return false

@@ -242,7 +242,7 @@ func (d *Decision) echo(list []ReplyOption, m *Message, clientID bool) []ReplyOp
 		list = append(list, ReplyOption{Code: optSubnetSelection, Data: s})
 	}
 	straight := q.Relayed() && m.GIAddr.IsUnspecified()
-	if rai, _ := q.Options.Get(optRelayInfo); len(rai) > 0 && !straight {
+	if rai, _ := q.Options.Get(optRelayInfo); len(rai) > 0 && !straight && d.returnsRelayInfo() {
 		list = append(list, ReplyOption{Code: optRelayInfo, Data: rai})
 	}
 	return list

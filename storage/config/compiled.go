@@ -17,12 +17,13 @@ type Compiled struct {
 
 	// Global is what holds outside all subnets.
 	Global *Effective
-	// Booking, Renewals, Decline, Probe and Limits are those of Config with nothing unset.
-	Booking  Booking
-	Renewals RenewalMode
-	Decline  Decline
-	Probe    Probe
-	Limits   Limits
+	// Booking, Renewals, Decline, Probe, Limits and RelayTrust are those of Config with nothing unset.
+	Booking    Booking
+	Renewals   RenewalMode
+	Decline    Decline
+	Probe      Probe
+	Limits     Limits
+	RelayTrust RelayTrust
 	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or
 	// are ignored, and those that a guard names. Ready-made ones come first, then in the order of the file.
 	Named []string
@@ -108,6 +109,7 @@ func compile(c *Config) *Compiled {
 		Decline:       c.Decline.withDefaults(),
 		Probe:         c.Probe.withDefaults(),
 		Limits:        c.Limits.withDefaults(),
+		RelayTrust:    c.RelayTrust.withDefaults(),
 		byLink:        make(map[string]*Link),
 		byServiceAddr: make(map[netip.Addr]*CompiledSubnet),
 	}

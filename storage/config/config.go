@@ -26,6 +26,8 @@ type Config struct {
 	Probe             Probe              `json:"probe,omitzero"`
 	LeaseQuery        LeaseQuery         `json:"leasequery,omitzero"`
 	Limits            Limits             `json:"limits,omitzero"`
+	RelayTrust        RelayTrust         `json:"relay_trust,omitzero"`
+	Relays            []Relay            `json:"relays,omitempty"`
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
 	OptionSpaces      []OptionSpace      `json:"option_spaces,omitempty"`
 	Classes           []Class            `json:"classes,omitempty"`

@@ -31,6 +31,7 @@ func flatten(c *Config) []item {
 			f.leaf("", "limit on "+n.words, true, r.String())
 		}
 	}
+	f.relays(c)
 	for i := range c.OptionDefinitions {
 		o := &c.OptionDefinitions[i]
 		f.leaf("", "option definition "+o.Name, true, o.words())

@@ -50,6 +50,7 @@ func (c *Config) Validate() []Problem {
 	v.globals()
 	v.leaseQuery()
 	v.limits()
+	v.relays()
 	v.optionDefinitions()
 	v.optionSpaces()
 	v.classes()

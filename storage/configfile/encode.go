@@ -38,6 +38,7 @@ func Encode(c *config.Config) ([]byte, error) {
 		w.pair("leasequery", "{requesters: "+flow(list, config.FormatRequester)+"}")
 	}
 	w.limits(&c.Limits)
+	w.relays(c)
 	w.definitionsOf("option-definitions", c.OptionDefinitions)
 	w.spaces(c.OptionSpaces)
 	w.list("classes", len(c.Classes), func(i int) { w.class(&c.Classes[i]) })

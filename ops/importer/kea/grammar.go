@@ -62,11 +62,7 @@ var keywords = map[string]word{
 	"reservations-lookup-first":        needless("reservations count before pools"),
 	"expired-leases-processing":        needless("leases end by cluster time; nothing has to be reclaimed"),
 	"sanity-checks":                    needless("leases are checked when they are taken in"),
-	"compatibility": left(
-		"clients and relays that break the rules are not indulged",
-		"try the clients that it was set for",
-	),
-	"parked-packet-limit": needless("exchanges in flight are bounded"),
+	"parked-packet-limit":              needless("exchanges in flight are bounded"),
 	"allocator": left(
 		"addresses are spread by client",
 		"set allocation: lowest in the subnet for Kea's iterative order",
