@@ -15,7 +15,7 @@ const (
 	raiSourcePort    = 19 // RFC 8357
 )
 
-// relayUnicast is the flag of a relay that received the message by unicast (RFC 5010 §3).
+// relayUnicast is the flag of a relay that received the message by unicast (RFC 5010).
 const relayUnicast = 0x80
 
 // relayAgent looks who brings the message: whether what it says of the client is believed, and how it is to
@@ -99,7 +99,7 @@ func (q *Query) relayAddr(code uint8) (netip.Addr, bool) {
 }
 
 // relayPort returns the port that the relay listens on: the one it sent from if sub-option 19 says so
-// (V4-021, RFC 8357 §5.2), else 67. Whatever the sub-option carries is the relay's own matter.
+// (V4-021, RFC 8357), else 67. Whatever the sub-option carries is the relay's own matter.
 func (q *Query) relayPort(in *Ingress) uint16 {
 	if _, ok := q.relayOption(raiSourcePort); ok && in.Src.Port() != 0 {
 		return in.Src.Port()
@@ -107,7 +107,7 @@ func (q *Query) relayPort(in *Ingress) uint16 {
 	return ServerPort
 }
 
-// heardByUnicast says whether the relay vouches that the client sent to one server alone (RFC 5010 §3).
+// heardByUnicast says whether the relay vouches that the client sent to one server alone (RFC 5010).
 func (q *Query) heardByUnicast() bool {
 	b, _ := q.relayOption(raiFlags)
 	return len(b) == 1 && b[0]&relayUnicast != 0
