@@ -134,7 +134,7 @@ func destination() []Vector {
 		{Rows: "V4-021", Asks: "relay with source port (RFC 8357): to that port, option 82 returned", Steps: then(
 			discover(by("10.68.0.1"), portOf(6767), relayInfo(1, 2, 'a', 'b', 19, 0)).
 				want(offer(), at(is("10.68.0.1"), 6767), echoed(optRelay))),
-			Note: "RFC 8357: the server MUST answer to the port that the message came from."},
+			Note: "RFC 8357 §5.1: the server MUST answer to the port that the message came from."},
 		{Rows: "V4-020 V4-021", Asks: "relay's odd source port without sub-option 19: to port 67", Steps: then(
 			discover(by("10.68.0.1"), portOf(6767)).want(offer(), at(is("10.68.0.1"), serverPort))),
 			Note: "RFC 2131 §4.1: to the DHCP server port of the relay, wherever its message came from."},

@@ -99,7 +99,7 @@ func (q *Query) relayAddr(code uint8) (netip.Addr, bool) {
 }
 
 // relayPort returns the port that the relay listens on: the one it sent from if sub-option 19 says so
-// (V4-021, RFC 8357), else 67. Whatever the sub-option carries is the relay's own matter.
+// (V4-021, RFC 8357 §5.1), else 67. Whatever the sub-option carries is the relay's own matter.
 func (q *Query) relayPort(in *Ingress) uint16 {
 	if _, ok := q.relayOption(raiSourcePort); ok && in.Src.Port() != 0 {
 		return in.Src.Port()
