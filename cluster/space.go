@@ -149,7 +149,8 @@ func (s *space) admit(c storage.Command) error {
 	case storage.Offer:
 		return fmt.Errorf("%w: "+bindsStopped, storage.ErrOverloaded, s.last.Free>>20)
 	case storage.Bind:
-		if c.Mode == storage.Selecting || c.Mode == storage.InitReboot || c.Mode == storage.BOOTP {
+		switch c.Mode {
+		case storage.Selecting, storage.InitReboot, storage.BOOTP, storage.Rapid:
 			return fmt.Errorf("%w: "+bindsStopped, storage.ErrOverloaded, s.last.Free>>20)
 		}
 	}

@@ -35,11 +35,14 @@ const (
 	ShortRequest
 	NoBootFile
 	RateLimited
+	TooEarly
 
 	Exhausted
 	ExhaustedTold
 	UnknownLink
 	UnknownRelay
+	UntrustedRelay
+	RelayInfoAlone
 	NoConfig
 	NoIdentifier
 	OutOfTouch
@@ -173,6 +176,10 @@ var outcomes = [...]entry{
 			"the configuration allow. The metric port67_rate_limited_total says which of them.",
 		"Find out who sends so much; if all of it is right, raise the limit.",
 	},
+	TooEarly: {
+		"too_early", "A DISCOVER of a client that has not been trying for as long as min-secs says.",
+		"Nothing, unless it is never answered: then look whether the client counts its seconds.",
+	},
 	Exhausted: {
 		"exhausted", "No address of the link is free for the client.",
 		"Enlarge the pool, shorten the lease time, or find out who takes so many addresses.",
@@ -191,6 +198,15 @@ var outcomes = [...]entry{
 	UnknownRelay: {
 		"unknown_relay", "The relay is not in the subnet's list of relays.",
 		"Add it to the list, or find out who sends in its name.",
+	},
+	UntrustedRelay: {
+		"untrusted_relay", "The relay agent is not among the agents of relay-trust, where others are dropped.",
+		"Add it to the agents, or find out who sends in its name.",
+	},
+	RelayInfoAlone: {
+		"relay_info_alone",
+		"Relay agent information in a message that came through no relay agent, where relay-trust drops these.",
+		"If it is a switch that adds it, set direct: take; else find out who sends it.",
 	},
 	NoConfig: {
 		"no_config", "The cluster has no configuration yet.", "Apply one: dhcpctl config apply FILE.",
@@ -390,6 +406,8 @@ func outcomeOf(w dhcp4.Why) Outcome {
 		return ShortRequest
 	case dhcp4.NoBootFile:
 		return NoBootFile
+	case dhcp4.TooEarly:
+		return TooEarly
 	case dhcp4.NotForServers:
 		return NotForServers
 	case dhcp4.NoIdentity:
@@ -402,6 +420,10 @@ func outcomeOf(w dhcp4.Why) Outcome {
 		return UnknownLink
 	case dhcp4.UnknownRelay:
 		return UnknownRelay
+	case dhcp4.UntrustedRelay:
+		return UntrustedRelay
+	case dhcp4.RelayInfoAlone:
+		return RelayInfoAlone
 	case dhcp4.NoIdentifier:
 		return NoIdentifier
 	case dhcp4.OutOfTouch:

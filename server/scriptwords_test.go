@@ -104,6 +104,10 @@ func field(t *testing.T, b []byte, in *dhcp4.Ingress, name, value string) []byte
 		return opt(116, []byte{byte(number(8))})
 	case "cid":
 		return opt(61, octets())
+	case "rapid":
+		return opt(80, nil)
+	case "fqdn":
+		return opt(81, octets())
 	case "rai":
 		return opt(82, octets())
 	case "mac":
@@ -124,7 +128,7 @@ func describe(c storage.Command) string {
 	case storage.Offer:
 		return fmt.Sprintf("Offer %v on %s wish %v", c.Client.Key, c.Link, c.Wish)
 	case storage.Bind:
-		mode := []string{"", "selecting", "init-reboot", "renewing", "rebinding", "bootp"}[c.Mode]
+		mode := []string{"", "selecting", "init-reboot", "renewing", "rebinding", "bootp", "rapid"}[c.Mode]
 		return fmt.Sprintf("Bind %v on %s %v %s", c.Client.Key, cmp.Or(c.Link, "its link"), c.Addr, mode)
 	case storage.Release:
 		return fmt.Sprintf("Release %v %v", c.Key, c.Addr)

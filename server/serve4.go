@@ -76,7 +76,12 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 		}
 	}
 	if decision.Stranger && !s.admitStranger(query, &in) {
-		return RateLimited, nil
+		if !decision.Rapid {
+			return RateLimited, nil
+		}
+		if decision.Slowly(); decision.Command != nil { // Not even the OFFER is free.
+			return RateLimited, nil
+		}
 	}
 	result, o, err := s.commit4(ctx, &decision)
 	if err != nil {

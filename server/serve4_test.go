@@ -202,3 +202,41 @@ func FuzzServe4(f *testing.F) {
 		}
 	})
 }
+
+// Where strangers have used up what they may, a DISCOVER that asks for rapid commit is offered an address like any other:
+// that costs the log nothing (V4-111, W-053).
+func TestServe4_V4_111_W_053_RapidCommitBeyondTheLimit(t *testing.T) {
+	s, server := newSite(t)
+	var c config.Config
+	var revision uint64
+	s.Read(func(v storage.View) { c, revision = *v.Config().Config, v.Revision() })
+	on := true
+	c.RapidCommit, c.Limits.Strangers = &on, &config.Rate{PerSecond: 1, Burst: 3}
+	if r, _ := s.Propose(t.Context(), storage.SetConfig{Expected: revision, Config: &c}); r.Refusal != storage.Granted {
+		t.Fatalf("scene: %d %s", r.Refusal, r.Detail)
+	}
+	hear := func(xid int, line string) (Outcome, dhcp4.MessageType, netip.Addr) {
+		payload, in := parseScript(t, strings.Fields(fmt.Sprintf("%s xid=%d", line, xid)))
+		o := server.Serve4(t.Context(), Datagram{Payload: payload, Ingress: in, Heard: s.Now()})
+		kind, a := s.reply(uint32(xid))
+		return o, kind, a
+	}
+	before, seen := s.index, map[netip.Addr]bool{}
+	for i := 1; i <= 10; i++ {
+		want, kindWanted := Acknowledged, dhcp4.ACK
+		if i > 3 {
+			want, kindWanted = Offered, dhcp4.OfferMsg
+		}
+		o, kind, a := hear(i, fmt.Sprintf("DISCOVER rapid= cid=%04x", i))
+		if o != want || kind != kindWanted || seen[a] {
+			t.Errorf("DISCOVER %d: %v with %d of %v, want %v of an address of its own", i, o, kind, a, want)
+		}
+		seen[a] = true
+	}
+	if n := s.index - before; n != 3 {
+		t.Errorf("%d entries of the log, want 3", n)
+	}
+	if o, _, _ := hear(11, "DISCOVER rapid= cid=0001"); o != Acknowledged {
+		t.Errorf("a client that has its address: %v, want it bound at once whatever strangers do", o)
+	}
+}

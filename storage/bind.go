@@ -36,7 +36,7 @@ func (s *State) bind(c Bind) Result {
 	if r, ok := checkClient(&c.Client); !ok {
 		return r
 	}
-	if c.Mode < Selecting || c.Mode > BOOTP || c.Addr.IsValid() && !c.Addr.Is4() {
+	if c.Mode < Selecting || c.Mode > Rapid || c.Addr.IsValid() && !c.Addr.Is4() {
 		return refuse(Internal, "bind: neither a mode nor an IPv4 address that could be")
 	}
 	if c.Mode == BOOTP {
@@ -53,9 +53,10 @@ func (s *State) bind(c Bind) Result {
 	if b.denied() {
 		return s.filtered(&b)
 	}
-	if !b.addr.IsValid() {
+	if !b.addr.IsValid() || b.mode == Rapid {
+		// However many nodes heard the DISCOVER, the first of them gives the client what it has from then on (P12).
 		b.mode = Selecting
-		if b.addr, ok = b.choose(nil, nil, nil); !ok {
+		if b.addr, ok = b.choose([]netip.Addr{c.Addr}, nil, nil); !ok {
 			return s.judged(&b, Exhausted, "no address of the link is free for the client")
 		}
 	}
@@ -273,8 +274,10 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	}
 	sameHost := mine && l.HType == c.HType && l.CHAddr == c.CHAddr
 	l.BOOTP = b.bootp || l.BOOTP && sameHost
-	if !b.has || l.Client != c.Key || c.RelayInfo != "" {
-		l.RelayInfo = c.RelayInfo // Kept for renewals, which do not pass the relay (V4-155).
+	renews := b.mode == Renewing || b.mode == Rebinding
+	if !b.has || l.Client != c.Key || c.RelayInfo != "" || !renews {
+		// Kept for renewals, which do not pass the relay (V4-155), until the client comes another way.
+		l.RelayInfo = c.RelayInfo
 	}
 	l.Addr, l.Client, l.Status, l.Withheld, l.Last = b.addr, c.Key, lease.Bound, 0, now
 	l.HType, l.CHAddr, l.Hostname = c.HType, c.CHAddr, c.Hostname

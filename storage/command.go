@@ -44,6 +44,7 @@ const (
 	Renewing   Mode = 3
 	Rebinding  Mode = 4
 	BOOTP      Mode = 5 // no REQUEST but a BOOTREQUEST (RFC 951); Addr is no more than a wish
+	Rapid      Mode = 6 // no REQUEST but a DISCOVER (RFC 4039); Addr is no more than a wish
 )
 
 type (

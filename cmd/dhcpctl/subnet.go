@@ -152,9 +152,15 @@ func (t *tool) subnetPairs(s *adminv1.Subnet) error {
 			permille(set.GetPressureAbovePermille())))
 	}
 	p.add("T1, T2", permille(set.GetT1Permille())+", "+permille(set.GetT2Permille()))
+	p.add("timer spread", permille(set.GetTimerSpreadPermille()))
 	p.add("authoritative", yesNo(set.GetAuthoritative()))
+	switches(&p, set)
 	p.add("next server", set.GetNextServer())
+	p.add("server name", set.GetServerName())
 	p.add("boot file", set.GetBootFile())
+	p.add("reply size", fmt.Sprintf("%d to %d octets", set.GetMinReplySize(), set.GetMaxReplySize()))
+	p.add("always sent", joinWords(set.GetAlwaysSend()))
+	p.add("never sent", joinWords(set.GetNeverSend()))
 	for _, o := range set.GetOptions() {
 		p.add(nameOr(o.GetName(), fmt.Sprintf("option %d", o.GetCode())), o.GetValue())
 	}
@@ -182,6 +188,31 @@ func period(from, until string) string {
 		return "until " + until
 	}
 	return "from " + from + " until " + until
+}
+
+// switches adds what is on or off, by the names of the configuration.
+func switches(p *pairs, set *adminv1.EffectiveSettings) {
+	p.add("keep-expiry", yesNo(set.GetKeepExpiry()))
+	p.add("adopt-unknown", yesNo(set.GetAdoptUnknown()))
+	p.add("nak-offlink-renew", yesNo(set.GetNakOfflinkRenew()))
+	p.add("ipv6-only", yesNo(set.GetIpv6Only()))
+	p.add("rapid-commit", yesNo(set.GetRapidCommit()))
+	p.add("min-secs", spanOrInfinite(set.GetMinSecs()))
+	p.add("echo-client-id", yesNo(set.GetEchoClientId()))
+	p.add("always-broadcast", yesNo(set.GetAlwaysBroadcast()))
+	p.add("option-overload", yesNo(set.GetOptionOverload()))
+	p.add("nul-terminate", yesNo(set.GetNulTerminate()))
+	p.add("add-default-to-121", yesNo(set.GetAddDefaultTo_121()))
+	b := set.GetBootp()
+	words := "reserved addresses only"
+	if b.GetDynamic() {
+		words = "addresses of pools, for " + spanOrInfinite(b.GetLease())
+	}
+	p.add("BOOTP", words)
+	p.add("BOOTP files", joinWords(b.GetFiles()))
+	p.add("BOOTP strict-files", yesNo(b.GetStrictFiles()))
+	p.add("BOOTP always-options", yesNo(b.GetAlwaysOptions()))
+	p.add("BOOTP short-requests", yesNo(b.GetShortRequests()))
 }
 
 // permille is a thousandth part as a percentage.

@@ -8,7 +8,7 @@ import (
 // table is every vector. What a row asks for stands in the row's own words as far as they are short.
 func table() []Vector {
 	return slices.Concat(reception(), destination(), sizes(), header(), options(), leaseTimes(), identities(),
-		discovers(), selects(), reboots(), renewals(), leaving(), informs())
+		discovers(), atOnce(), selects(), reboots(), renewals(), leaving(), informs())
 }
 
 // The broadcast address of the ingress, a multicast address and addresses off the link, as ciaddr or giaddr.
@@ -134,7 +134,7 @@ func destination() []Vector {
 		{Rows: "V4-021", Asks: "relay with source port (RFC 8357): to that port, option 82 returned", Steps: then(
 			discover(by("10.68.0.1"), portOf(6767), relayInfo(1, 2, 'a', 'b', 19, 0)).
 				want(offer(), at(is("10.68.0.1"), 6767), echoed(optRelay))),
-			Note: "RFC 8357 §5.2: the server MUST answer to the port that the message came from."},
+			Note: "RFC 8357 §5.1: the server MUST answer to the port that the message came from."},
 		{Rows: "V4-020 V4-021", Asks: "relay's odd source port without sub-option 19: to port 67", Steps: then(
 			discover(by("10.68.0.1"), portOf(6767)).want(offer(), at(is("10.68.0.1"), serverPort))),
 			Note: "RFC 2131 §4.1: to the DHCP server port of the relay, wherever its message came from."},

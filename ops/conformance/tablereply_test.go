@@ -187,7 +187,7 @@ func options() []Vector {
 			Note: "RFC 3011 §2: the option MUST be returned in every reply."},
 		{Rows: "V4-059", Asks: "sub-option 11 (RFC 5107): it is option 54 of the reply", Steps: then(
 			discover(by("10.68.0.1"), relayInfo(11, 4, 10, 68, 0, 1)).want(offer(), valueAddr(optServer, "10.68.0.1"))),
-			Note: "RFC 5107 §4: it MUST be used. A server that answers with its own address takes the relay out of " +
+			Note: "RFC 5107: it MUST be used. A server that answers with its own address takes the relay out of " +
 				"the way of renewals, which is why the relay sent the sub-option."},
 		{Rows: "V4-059 V4-120", Asks: "and a REQUEST that names it is taken", Steps: then(
 			discover(by("10.68.0.1"), relayInfo(11, 4, 10, 68, 0, 1)).want(offer()).before(),

@@ -84,12 +84,18 @@ func (l *Lab) StartRoamer(h *Host, remembered netip.Addr) (*Client, error) {
 
 // StartInformer runs a dhcpcd on eth0 of h, which has been given an address by hand, and has it ask for the rest
 // (DHCPINFORM, RFC 2131 §3.4).
-func (l *Lab) StartInformer(h *Host) (*Client, error) {
+func (l *Lab) StartInformer(h *Host) (*Client, error) { return l.startDhcpcd(h, "inform") }
+
+// StartRapid runs a dhcpcd that asks for rapid commit (RFC 4039).
+func (l *Lab) StartRapid(h *Host) (*Client, error) { return l.startDhcpcd(h, "option rapid_commit") }
+
+// startDhcpcd runs a dhcpcd on eth0 of h with more of its own words.
+func (l *Lab) startDhcpcd(h *Host, words ...string) (*Client, error) {
 	c, err := l.newClient(h, Dhcpcd)
 	if err != nil {
 		return nil, err
 	}
-	argv, err := c.command(0, "inform")
+	argv, err := c.command(0, words...)
 	if err != nil {
 		return nil, err
 	}

@@ -270,6 +270,10 @@ func TestGetSubnet_EffectiveSettings(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	if set.GetRapidCommit() || set.GetMinSecs().GetSeconds() != 0 || !set.GetEchoClientId() || !set.GetOptionOverload() ||
+		set.GetMaxReplySize() != 1500 || set.GetBootp().GetLease() != nil || !set.GetBootp().GetShortRequests() {
+		t.Errorf("settings %v, want the defaults", set)
+	}
 	_, err = client.GetSubnet(deadline(t), &adminv1.GetSubnetRequest{Prefix: "10.99.0.0/16"})
 	wantCode(t, err, codes.NotFound)
 	_, err = client.GetSubnet(deadline(t), &adminv1.GetSubnetRequest{Prefix: "nonsense"})

@@ -118,6 +118,14 @@ func settingsOf(c *config.Config, e *config.Effective) *adminv1.EffectiveSetting
 		LeaseDefault: secondsOf(e.LeaseDefault), LeaseMin: secondsOf(e.LeaseMin), LeaseMax: secondsOf(e.LeaseMax),
 		T1Permille: uint32(e.T1), T2Permille: uint32(e.T2),
 		Authoritative: e.Authoritative, BootFile: e.BootFile, Options: optionsOf(c, e.Options),
+		ServerName: e.ServerName, TimerSpreadPermille: uint32(e.TimerSpread), KeepExpiry: e.KeepExpiry,
+		EchoClientId: e.EchoClientID, AlwaysBroadcast: e.AlwaysBroadcast, AdoptUnknown: e.AdoptUnknown,
+		NakOfflinkRenew: e.NAKOffLinkRenew, Ipv6Only: e.IPv6Only, RapidCommit: e.RapidCommit,
+		MinSecs: secondsOf(e.MinSecs), OptionOverload: e.Layout.OptionOverload,
+		NulTerminate: e.Layout.NULTerminate, AddDefaultTo_121: e.Layout.AddDefaultTo121,
+		MinReplySize: uint32(e.Layout.MinReplySize), MaxReplySize: uint32(e.Layout.MaxReplySize),
+		Bootp:      bootpOf(&e.BOOTP),
+		AlwaysSend: namesOf(c, &e.AlwaysSend), NeverSend: namesOf(c, &e.NeverSend),
 	}
 	if e.PressureMax > 0 {
 		out.PressureAbovePermille, out.PressureMax = uint32(e.PressureAbove), secondsOf(e.PressureMax)
@@ -134,6 +142,30 @@ func momentOf(m config.Moment) string {
 		return ""
 	}
 	return m.String()
+}
+
+// bootpOf translates what holds for clients that speak BOOTP.
+func bootpOf(e *config.EffectiveBOOTP) *adminv1.BOOTPSettings {
+	out := &adminv1.BOOTPSettings{
+		Dynamic: e.Dynamic, Lease: secondsOf(e.Lease), StrictFiles: e.StrictFiles,
+		AlwaysOptions: e.AlwaysOptions, ShortRequests: e.ShortRequests,
+	}
+	for _, f := range e.Files {
+		out.Files = append(out.Files, f.Name+": "+f.Path)
+	}
+	return out
+}
+
+// namesOf returns the options of a set by their names.
+func namesOf(c *config.Config, set *[256]bool) []string {
+	var names []string
+	definitions := c.Definitions()
+	for code, in := range set {
+		if in {
+			names = append(names, definitions.Name(uint8(code)))
+		}
+	}
+	return names
 }
 
 // usageOf counts the addresses of a pool.

@@ -90,6 +90,7 @@ func TestWords(t *testing.T) {
 		// The relay agent.
 		`relay.circuit_id == b"ge-0" && relay.remote_id == b"\312\376" && relay.relay_id == b"ri" && relay.subscriber_id == b"s"`,
 		`relay.sub(1) == relay.circuit_id && relay.sub(151) == b"" && relay.has(12) && !relay.has(151) && !relay.has(300)`,
+		`relay.link_selection == b"" && relay.flags == b"" && relay.operator_realm == relay.sub(18) && relay.radius == b""`,
 		// Classes.
 		`member("unknown") && !member("known") && member("random-mac") && member("ipxe") && !member("pxe")`,
 		// Octets and text.

@@ -131,10 +131,16 @@ func packetFieldOf(name string) packetField {
 	return packetField{}
 }
 
-// relayFieldOf returns a field of relay: a sub-option of option 82 that has a name (RFC 3046 §2, RFC 4580,
-// RFC 6925).
+// relayFieldOf returns a field of relay: a sub-option of option 82 by the name that the registry has for it,
+// with underscores (RFC 3046, RFC 3256, RFC 3527, RFC 3993, RFC 4014, RFC 4243, RFC 5010, RFC 5107, RFC 6607,
+// RFC 6925, RFC 7839).
 func relayFieldOf(name string) packetField {
-	codes := map[string]uint8{"circuit_id": 1, "remote_id": 2, "subscriber_id": 6, "relay_id": 12}
+	codes := map[string]uint8{
+		"circuit_id": 1, "remote_id": 2, "docsis_device_class": 4, "link_selection": 5, "subscriber_id": 6,
+		"radius": 7, "vendor_specific": 9, "flags": 10, "server_identifier_override": 11, "relay_id": 12,
+		"access_technology": 13, "access_network_name": 14, "access_point_name": 15, "access_point_bssid": 16,
+		"operator_id": 17, "operator_realm": 18, "virtual_subnet_selection": 151,
+	}
 	code, ok := codes[name]
 	if !ok {
 		return packetField{}

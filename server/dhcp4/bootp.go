@@ -193,7 +193,7 @@ func (d *Decision) bootReply(r storage.Result) (Message, Why) {
 		m.SIAddr = source(&m, d.ingress) // RFC 951 §7.3: our own.
 	}
 	m.File = bootFile(q, g.Effective, m.File)
-	m.AlwaysBroadcast = g.AlwaysBroadcast
+	m.broadcast(g.AlwaysBroadcast)
 	if !q.Cookie && !g.BOOTP.AlwaysOptions {
 		m.Vend = q.Vend // BP-007, BP-008
 		return m, Answer
@@ -275,7 +275,7 @@ func bootDestination(q *Query, m *Message, in *Ingress) Dest {
 			d.IfIndex = in.IfIndex
 		}
 	case q.Relayed():
-		d.Kind, d.Addr, d.Port = DestRouted, q.GIAddr, q.relayPort(in)
+		d.toRelay(q, m, in)
 	case q.Flags&BroadcastFlag != 0 || m.AlwaysBroadcast || q.HType != hardwareEthernet || q.HLen != 6:
 		d.broadcast(in)
 	default:

@@ -37,6 +37,7 @@ const (
 	optTFTPServer       = 66
 	optBootFile         = 67
 	optRapidCommit      = 80  // RFC 4039
+	optFQDN             = 81  // RFC 4702
 	optRelayInfo        = 82  // RFC 3046
 	optMachineID        = 97  // RFC 4578
 	optV6OnlyPreferred  = 108 // RFC 8925
@@ -110,11 +111,16 @@ func (q *Query) asked() lease.Seconds {
 	return lease.Seconds(binary.BigEndian.Uint32(b))
 }
 
-// hostname returns option 12 as far as it is letters, digits, hyphens, underscores and dots; nothing if any
-// other octet occurs in it, for it ends up in lists and in the DNS.
+// hostname returns the name in option 81, or without one option 12 (RFC 4702 §3.1), as far as it is letters,
+// digits, hyphens, underscores and dots; nothing if any other octet occurs in it, for it ends up in lists and
+// in the DNS.
 func (q *Query) hostname() string {
-	b, _ := q.Options.Get(optHostname)
-	name := strings.TrimRight(string(b), "\x00") // V4-017
+	_, name, ok := q.fqdn()
+	if !ok {
+		b, _ := q.Options.Get(optHostname)
+		name = string(b)
+	}
+	name = strings.TrimRight(name, "\x00") // V4-017
 	if len(name) > hostnameLenMax {
 		return ""
 	}

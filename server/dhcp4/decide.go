@@ -107,6 +107,9 @@ type Decision struct {
 	// Stranger says that the Command is for somebody who may be made up: it is about an address that the
 	// client does not hold, and that neither this node has offered nor the configuration has promised to it.
 	Stranger bool
+	// Rapid says that the Command binds what the client discovers, without an OFFER: Slowly makes an OFFER of
+	// it.
+	Rapid bool
 	// Private says that no other node can have heard the message.
 	Private bool
 	// Config is what the reply is made from.
@@ -128,6 +131,8 @@ type Decision struct {
 	serverID netip.Addr
 	bare     *config.Effective // what an OFFER of no address is made from
 	use      config.Permille   // how much of the pool of what is offered is in use, if that matters
+	slow     storage.Command   // that of the OFFER, if Rapid
+	relay    *config.Relay     // how the relay agent is treated; nil if as usual
 }
 
 // Decide says what should be done about one client message, as far as this node can know.
@@ -157,6 +162,9 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		Config: view.Config(), Key: key, revision: view.Revision(), query: q, ingress: in,
 		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
 	}}
+	if c.d.Why = c.relayAgent(); c.d.Why != Answer {
+		return Decision{Why: c.d.Why, Key: key}
+	}
 	switch q.Type {
 	case 0:
 		c.bootp()
@@ -187,6 +195,8 @@ type chooser struct {
 	q    *Query
 	in   *Ingress
 	d    Decision
+	// minSecs is how long the client has to be patient before anybody answers.
+	minSecs lease.Seconds
 }
 
 // locate puts the client on its link; has is an address that it is known to have there, or invalid. It is
@@ -195,7 +205,7 @@ func (c *chooser) locate(has netip.Addr) bool {
 	if c.d.Irregular == 0 && c.q.relayBroken() {
 		c.d.Irregular = BrokenRelayInfo
 	}
-	p, why := locate(c.d.Config, c.q, c.in, has)
+	p, why := c.find(has)
 	if why != Answer {
 		c.d.Why = why
 		return false

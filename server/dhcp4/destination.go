@@ -13,7 +13,8 @@ const hardwareEthernet = 1
 
 // Destination says where a reply goes (RFC 2131 §4.1, V4-020 … V4-030).
 //
-//	giaddr set      to the relay at giaddr, port 67, or the datagram's source port if option 82 asks so
+//	giaddr set      to the relay at giaddr, port 67, or the datagram's source port if option 82 asks so; to the
+//	                datagram's source where the configuration says so
 //	DHCPNAK         broadcast on the ingress link; to ciaddr, port 68, if ToCIAddr says so
 //	ciaddr set      to ciaddr, port 68
 //	broadcast bit   broadcast on the ingress link, port 68; likewise an OFFER of no address
@@ -30,7 +31,7 @@ func Destination(q *Query, m *Message, in *Ingress) Dest {
 	c := reach(q, m, in)
 	switch {
 	case !m.GIAddr.IsUnspecified() && q.Relayed():
-		d.Kind, d.Addr, d.Port = DestRouted, m.GIAddr, q.relayPort(in)
+		d.toRelay(q, m, in)
 	case m.Type == NAK && m.ToCIAddr:
 		d.Kind, d.Addr = DestRouted, q.CIAddr
 	case m.Type == NAK:

@@ -16,7 +16,7 @@ func (c *chooser) discover() {
 	if _, ok := c.q.Options.Get(optServerID); ok {
 		c.d.Irregular = ServerInDiscover
 	}
-	if !c.locate(netip.Addr{}) || !c.admit() || !c.identify() {
+	if !c.locate(netip.Addr{}) || !c.admit() || !c.identify() || !c.patient() {
 		return
 	}
 	if !c.self.InTouch {
@@ -54,6 +54,43 @@ func (c *chooser) discover() {
 		// What is free in nobody's part is not asked for: a flood would fill the log with refusals.
 		c.d.Why = Exhausted // V4-105
 	}
+	if c.d.Why == Answer && c.d.Instead == 0 {
+		c.rapid(client, a)
+	}
+}
+
+// patient says whether the client has been trying for as long as it has to (V4-115). Nobody is expected to
+// have answered it before that.
+func (c *chooser) patient() bool {
+	if !c.d.Config.Patient {
+		return true
+	}
+	c.minSecs = c.settingsFor(netip.Addr{}).MinSecs
+	if lease.Seconds(c.q.secs()) < c.minSecs {
+		c.d.Why = TooEarly
+	}
+	return c.d.Why == Answer
+}
+
+// rapid has the address a, which the client would be offered, bound to it at once if it asks for that and it
+// is so configured (RFC 4039, V4-111). Only the node whose turn it is comes here. What it found is no more
+// than a wish: to the log, the client has the address that another node may have bound to it meanwhile.
+func (c *chooser) rapid(client storage.Client, a netip.Addr) {
+	if _, asks := c.q.Options.Get(optRapidCommit); !asks || !c.settingsFor(a).RapidCommit {
+		return
+	}
+	c.d.slow = c.d.Command
+	c.d.Command = storage.Bind{
+		Client: client, Link: c.d.Path.Link, Addr: a, Mode: storage.Rapid, AskedLease: c.q.asked(),
+	}
+	c.d.Rapid, c.d.Reply, c.d.Drop = true, ACK, true
+	c.d.Stranger = !c.holds(a)
+}
+
+// Slowly makes the answer to a DISCOVER that was to be bound at once the OFFER that it would be otherwise.
+func (d *Decision) Slowly() {
+	d.Command, d.slow = d.slow, nil
+	d.Rapid, d.Reply, d.Drop, d.Stranger = false, OfferMsg, false, false
 }
 
 func (c *chooser) suitable(client storage.Client, wish netip.Addr, own *lease.BucketSet,

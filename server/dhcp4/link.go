@@ -17,27 +17,28 @@ type place struct {
 	byAddr bool
 }
 
-// locate finds the client's link: by the relay's link selection (RFC 3527), by the client's subnet selection
+// find finds the client's link: by the relay's link selection (RFC 3527), by the client's subnet selection
 // (RFC 3011), by giaddr, by the address the client has if it is known to work (has; else invalid), by the
 // interface the message came in by (V4-112). The first that is there decides, also if no subnet fits it.
-func locate(c *config.Compiled, q *Query, in *Ingress, has netip.Addr) (place, Why) {
+func (c *chooser) find(has netip.Addr) (place, Why) {
+	q, in, compiled := c.q, c.in, c.d.Config
 	var p place
 	var ok bool
-	selection, selected := q.relayAddr(raiLinkSelection)
+	selection, selected := c.linkSelection()
 	wanted, wants := q.addr(optSubnetSelection)
 	switch {
 	case selected:
-		p.subnet, ok = c.SubnetOf(selection)
+		p.subnet, ok = compiled.SubnetOf(selection)
 	case wants:
-		p.subnet, ok = c.SubnetOf(wanted)
+		p.subnet, ok = compiled.SubnetOf(wanted)
 		p.by118 = true
 	case q.Relayed():
-		p.subnet, ok = c.SubnetOf(q.GIAddr)
+		p.subnet, ok = compiled.SubnetOf(q.GIAddr)
 	case has.IsValid():
-		p.subnet, ok = c.SubnetOf(has)
+		p.subnet, ok = compiled.SubnetOf(has)
 		p.byAddr = true
 	default:
-		p.subnet, ok = subnetOfIngress(c, in)
+		p.subnet, ok = subnetOfIngress(compiled, in)
 	}
 	if !ok {
 		return place{}, UnknownLink

@@ -26,6 +26,9 @@ type Message struct {
 	ServerID netip.Addr
 	// ToCIAddr says of a NAK that it goes to the client's ciaddr, for a broadcast would not reach it (V4-151).
 	ToCIAddr bool
+	// ToRelaySource and ToRelayPort say that a reply to a relay agent goes to the address, and to the port, that
+	// the message came from (W-046).
+	ToRelaySource, ToRelayPort bool
 	// AlwaysBroadcast says that a direct client is known not to hear a unicast (W-003).
 	AlwaysBroadcast bool
 }

@@ -34,6 +34,9 @@ func (d *Decision) options(m *Message, g *grant) []ReplyOption {
 	if d.query.Type != Inform {
 		b.times()
 	}
+	if d.Rapid {
+		b.put(optRapidCommit, RankKeep, nil)
+	}
 	wanted, listed := d.query.wanted()
 	if !slices.Contains(wanted, optSubnetMask) {
 		b.mask()
@@ -54,6 +57,9 @@ func (d *Decision) options(m *Message, g *grant) []ReplyOption {
 		}
 	}
 	b.boot(m)
+	if name := d.query.answerFQDN(); name != nil && d.query.Type != Inform {
+		b.put(optFQDN, rankRequested, name)
+	}
 	return d.echo(b.list, m, g.EchoClientID)
 }
 
@@ -95,7 +101,8 @@ func (b *builder) mask() { b.value(optSubnetMask, RankKeep) }
 func (b *builder) value(code uint8, rank uint16) {
 	switch code {
 	case 0, optRequestedAddress, optLeaseTime, optOverload, optMessageType, optServerID, optParameterList,
-		optMaxSize, optT1, optT2, optClientID, optRapidCommit, optRelayInfo, optSubnetSelection, 255:
+		optMaxSize, optT1, optT2, optClientID, optRapidCommit, optFQDN, optRelayInfo, optSubnetSelection,
+		255:
 		return
 	case optSubnetMask:
 		rank = RankKeep
@@ -235,7 +242,7 @@ func (d *Decision) echo(list []ReplyOption, m *Message, clientID bool) []ReplyOp
 		list = append(list, ReplyOption{Code: optSubnetSelection, Data: s})
 	}
 	straight := q.Relayed() && m.GIAddr.IsUnspecified()
-	if rai, _ := q.Options.Get(optRelayInfo); len(rai) > 0 && !straight {
+	if rai, _ := q.Options.Get(optRelayInfo); len(rai) > 0 && !straight && d.returnsRelayInfo() {
 		list = append(list, ReplyOption{Code: optRelayInfo, Data: rai})
 	}
 	return list

@@ -103,6 +103,14 @@ func (o *Options) Remove(code uint8) {
 	}
 }
 
+// without returns the options but one.
+func (o *Options) without(code uint8) Options {
+	out := *o
+	out.list = slices.Clone(o.list)
+	out.Remove(code)
+	return out
+}
+
 // All returns the options in the order in which they first appeared. The caller does not change them.
 func (o *Options) All() []Option { return o.list }
 

@@ -67,7 +67,7 @@ func Reply(d *Decision, r storage.Result) (Message, Why) {
 		m.YIAddr = a
 	}
 	d.boot(&m, g.Effective)
-	m.AlwaysBroadcast = g.AlwaysBroadcast
+	m.broadcast(g.AlwaysBroadcast)
 	d.layOut(&m, g.Layout)
 	m.Options = d.options(&m, &g)
 	return m, Answer
@@ -115,10 +115,22 @@ func (g *grant) offered(asked, left lease.Seconds, use config.Permille) lease.Se
 // header returns a message with the fields that every reply copies from the client's (V4-041 … V4-048).
 func (d *Decision) header(kind MessageType) Message {
 	q, none := d.query, netip.IPv4Unspecified()
-	return Message{
+	m := Message{
 		Type: kind, HType: q.HType, HLen: q.HLen, XID: q.XID, Flags: q.Flags, CHAddr: q.CHAddr,
 		CIAddr: none, YIAddr: none, SIAddr: none, GIAddr: q.GIAddr, ServerID: d.serverID,
 		MaxSize: q.maxSize(d.ingress), NoOverload: q.boots(),
+	}
+	if d.relay != nil {
+		m.ToRelaySource = d.relay.ReplyTo == config.RelaySource
+		m.ToRelayPort = d.relay.ReplyPort == config.RelaySource
+	}
+	return m
+}
+
+// broadcast notes that the client does not hear a unicast (W-003). A relay agent goes by the broadcast bit.
+func (m *Message) broadcast(always bool) {
+	if m.AlwaysBroadcast = always; always && !m.GIAddr.IsUnspecified() {
+		m.Flags |= BroadcastFlag
 	}
 }
 

@@ -64,6 +64,17 @@ func (c *chooser) request() {
 	c.d.Stranger = c.d.Command != nil && !c.holds(a)
 }
 
+// elsewhere says whether the relay agent tells other things of the client that renews than are stored: then
+// the log has to know, although the booking is long enough (V4-155).
+func (c *chooser) elsewhere() bool {
+	info := c.q.relayInfo()
+	if info == "" {
+		return false
+	}
+	l, ok := c.view.Lease(c.d.addr)
+	return ok && l.RelayInfo != info
+}
+
 // holds says whether the last lease of a is the client's.
 func (c *chooser) holds(a netip.Addr) bool {
 	l, ok := c.view.Lease(a)
@@ -154,7 +165,7 @@ func (c *chooser) renewal() {
 		return
 	}
 	c.d.Local.Told, c.d.Command = told, nil
-	if extend {
+	if extend || c.elsewhere() {
 		c.d.Later = &storage.Extend{
 			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.Classes,
 			RelayInfo: c.q.relayInfo(),

@@ -28,7 +28,7 @@ func (c *chooser) ahead() []storage.NodeID {
 	if first == c.self.Node {
 		return nil
 	}
-	if c.q.secs() >= secsPatient || c.self.Ears.Unanswered(c.d.Key, c.q) {
+	if lease.Seconds(c.q.secs()) >= secsPatient+c.minSecs || c.self.Ears.Unanswered(c.d.Key, c.q) {
 		return nil
 	}
 	order := Order(c.view, first, bucket)

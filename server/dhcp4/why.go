@@ -15,6 +15,8 @@ const (
 	NoConfig            // no configuration in force
 	UnknownLink         // no subnet for the link
 	UnknownRelay        // giaddr is not among the subnet's relays
+	UntrustedRelay      // the relay agent is not among those that are believed
+	RelayInfoAlone      // relay agent information without a relay agent
 	NoIdentifier        // this node has no address to name as server identifier
 	OutOfTouch          // no word from the leader: no offers
 	Exhausted           // nothing to offer
@@ -31,6 +33,7 @@ const (
 	ShortRequest        // a BOOTP message of less than 300 octets, which is not taken here
 	NoBootFile          // a BOOTP client names a boot file that is not known
 	OverLimit           // as many addresses as are allowed are held on its circuit, or in its class
+	TooEarly            // a DISCOVER of a client that has not tried for long enough
 	NoSubnetAnyMore     // committed, but the configuration no longer knows the address
 )
 
@@ -48,13 +51,16 @@ const (
 	// BrokenRelayInfo is relay agent information that is cut off, or names a link or a server by what is no
 	// address; that part is ignored (V4-016), and returned like the rest (V4-055).
 	BrokenRelayInfo
+	// DistrustedRelayInfo is relay agent information of one who is not believed; it is ignored (RFC 3046 §5).
+	DistrustedRelayInfo
 )
 
 // irregularities are the words for them. It never changes.
 var irregularities = [...]string{
-	ServerInDiscover: "server_in_discover",
-	SourceNotCIAddr:  "source_not_ciaddr",
-	BrokenRelayInfo:  "broken_relay_info",
+	ServerInDiscover:    "server_in_discover",
+	SourceNotCIAddr:     "source_not_ciaddr",
+	BrokenRelayInfo:     "broken_relay_info",
+	DistrustedRelayInfo: "distrusted_relay_info",
 }
 
 // String returns the word of i, in snake case.

@@ -17,12 +17,13 @@ type Compiled struct {
 
 	// Global is what holds outside all subnets.
 	Global *Effective
-	// Booking, Renewals, Decline, Probe and Limits are those of Config with nothing unset.
-	Booking  Booking
-	Renewals RenewalMode
-	Decline  Decline
-	Probe    Probe
-	Limits   Limits
+	// Booking, Renewals, Decline, Probe, Limits and RelayTrust are those of Config with nothing unset.
+	Booking    Booking
+	Renewals   RenewalMode
+	Decline    Decline
+	Probe      Probe
+	Limits     Limits
+	RelayTrust RelayTrust
 	// Quotas are how many addresses may be held in one hand; nil if there are none.
 	Quotas *Quotas
 	// Pressure says that lease times anywhere depend on the use of pools.
@@ -31,6 +32,8 @@ type Compiled struct {
 	// limit or are ignored, and those that a guard names. Of a template with a limit all values decide.
 	// Ready-made ones come first, then in the order of the file.
 	Named []string
+	// Patient says that MinSecs is set at some level.
+	Patient bool
 
 	denied       []string // the classes whose clients are not answered
 	withSettings []*Class // in the order of the file
@@ -111,9 +114,11 @@ func compile(c *Config) *Compiled {
 		Decline:       c.Decline.withDefaults(),
 		Probe:         c.Probe.withDefaults(),
 		Limits:        c.Limits.withDefaults(),
+		RelayTrust:    c.RelayTrust.withDefaults(),
 		byLink:        make(map[string]*Link),
 		byServiceAddr: make(map[netip.Addr]*CompiledSubnet),
 	}
+	out.Patient = c.anywhere(func(s *Settings) bool { return s.MinSecs != nil && *s.MinSecs > 0 })
 	out.compileClasses()
 	out.Quotas = compileQuotas(c)
 	out.Pressure = c.pressure()

@@ -26,6 +26,8 @@ type Config struct {
 	Probe             Probe              `json:"probe,omitzero"`
 	LeaseQuery        LeaseQuery         `json:"leasequery,omitzero"`
 	Limits            Limits             `json:"limits,omitzero"`
+	RelayTrust        RelayTrust         `json:"relay_trust,omitzero"`
+	Relays            []Relay            `json:"relays,omitempty"`
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
 	OptionSpaces      []OptionSpace      `json:"option_spaces,omitempty"`
 	Classes           []Class            `json:"classes,omitempty"`
@@ -68,6 +70,10 @@ type Settings struct {
 	NAKOffLinkRenew *bool `json:"nak_offlink_renew,omitempty"`
 	// IPv6Only gives no address to clients that say they can do without one (RFC 8925 §3.3).
 	IPv6Only *bool `json:"ipv6_only,omitempty"`
+	// RapidCommit binds the address of a client that asks for it in its DISCOVER, without an OFFER (RFC 4039).
+	RapidCommit *bool `json:"rapid_commit,omitempty"`
+	// MinSecs is for how long a client must have been trying before its DISCOVER is answered (V4-115).
+	MinSecs *lease.Seconds `json:"min_secs,omitempty"`
 	Layout
 }
 

@@ -36,6 +36,7 @@ func flatten(c *Config) []item {
 		count(limits.BindingsPerCircuit))
 	f.leaf("", "limit on addresses of a remote-id", limits.BindingsPerRemoteID > 0,
 		count(limits.BindingsPerRemoteID))
+	f.relays(c)
 	for i := range c.OptionDefinitions {
 		o := &c.OptionDefinitions[i]
 		f.leaf("", "option definition "+o.Name, true, o.words())
@@ -174,6 +175,7 @@ func (f *flattener) settings(parent string, s *Settings) {
 		{"adopt unknown", s.AdoptUnknown},
 		{"NAK to renewals from off the link", s.NAKOffLinkRenew},
 		{"IPv6 only", s.IPv6Only},
+		{"rapid commit", s.RapidCommit},
 		{"option overload", s.OptionOverload},
 		{"NUL behind texts", s.NULTerminate},
 		{"default route in option 121", s.AddDefaultTo121},
@@ -181,6 +183,9 @@ func (f *flattener) settings(parent string, s *Settings) {
 		if b.is != nil {
 			f.leaf(parent, b.name, true, strconv.FormatBool(*b.is))
 		}
+	}
+	if d := s.MinSecs; d != nil {
+		f.leaf(parent, "min secs", true, FormatSeconds(*d))
 	}
 	f.leaf(parent, "next server", s.NextServer.IsValid(), s.NextServer.String())
 	f.leaf(parent, "server name", s.ServerName != "", s.ServerName)

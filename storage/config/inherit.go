@@ -24,6 +24,8 @@ type Effective struct {
 	AdoptUnknown        bool
 	NAKOffLinkRenew     bool
 	IPv6Only            bool
+	RapidCommit         bool
+	MinSecs             lease.Seconds
 	NextServer          netip.Addr
 	ServerName          string
 	BootFile            string
@@ -115,6 +117,7 @@ func (s *Settings) empty() bool {
 	return s.BOOTP.empty() && s.Lease == LeaseTimes{} && s.T1 == nil && s.T2 == nil && s.TimerSpread == nil &&
 		s.KeepExpiry == nil && s.Authoritative == nil && s.EchoClientID == nil && s.AlwaysBroadcast == nil &&
 		s.AdoptUnknown == nil && s.NAKOffLinkRenew == nil && s.IPv6Only == nil &&
+		s.RapidCommit == nil && s.MinSecs == nil &&
 		!s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
 		len(s.Options) == 0 && len(s.Guarded) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0 &&
 		s.Layout == Layout{}
@@ -141,6 +144,8 @@ func (e *Effective) under(s *Settings) *Effective {
 	override(&inner.AdoptUnknown, s.AdoptUnknown)
 	override(&inner.NAKOffLinkRenew, s.NAKOffLinkRenew)
 	override(&inner.IPv6Only, s.IPv6Only)
+	override(&inner.RapidCommit, s.RapidCommit)
+	override(&inner.MinSecs, s.MinSecs)
 	inner.Layout = e.Layout.under(&s.Layout)
 	if s.NextServer.IsValid() {
 		inner.NextServer = s.NextServer

@@ -74,9 +74,9 @@ func RefusedOption(code uint8) string {
 	case 50, 55, 57, 77, 93, 94, 97, 145, 161:
 		return "is sent by clients only"
 	case 80:
-		return "needs rapid commit, which this release does not have"
+		return "goes to clients that are bound at once: set rapid-commit"
 	case 81:
-		return "needs DNS updates, which this release does not have"
+		return "goes to clients that sent it, and is set by the server"
 	case 82, 118, 221:
 		return "belongs to the relay agent and goes back as it came"
 	case 90:

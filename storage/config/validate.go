@@ -34,6 +34,8 @@ const (
 	requestersMax   = 1024
 
 	timerSpreadMax Permille = 100 // beyond a tenth T1 and T2 are no longer what they are called
+
+	minSecsMax lease.Seconds = 255 // beyond four minutes clients give up
 )
 
 // Validate returns everything that is wrong with c, in the order of the file, or nothing. It looks at c
@@ -48,6 +50,7 @@ func (c *Config) Validate() []Problem {
 	v.globals()
 	v.leaseQuery()
 	v.limits()
+	v.relays()
 	v.optionDefinitions()
 	v.optionSpaces()
 	v.classes()
@@ -137,6 +140,9 @@ func (v *validator) lifetimes(path string, s *Settings, e *Effective) {
 		v.problem(path+key, "T1 %s and T2 %s: T1 must be above 0%%, T2 above T1 and below 100%%", e.T1, e.T2)
 	}
 	v.timerSpread(path, s, e)
+	if s.MinSecs != nil && *s.MinSecs > minSecsMax {
+		v.problem(path+".min-secs", "%s: at most %s", FormatSeconds(*s.MinSecs), FormatSeconds(minSecsMax))
+	}
 }
 
 // pressure checks what is told while a pool is nearly full.

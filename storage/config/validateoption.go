@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"port67/storage/option"
 )
@@ -242,10 +243,14 @@ const (
 
 // sets says whether any level of c has a value for the option code, be it for some classes only.
 func (c *Config) sets(code uint8) bool {
-	has := func(s *Settings) bool {
+	return c.anywhere(func(s *Settings) bool {
 		return slices.ContainsFunc(s.Options, func(o Option) bool { return o.Code == code }) ||
 			slices.ContainsFunc(s.Guarded, func(o GuardedOption) bool { return o.Code == code })
-	}
+	})
+}
+
+// anywhere says whether the settings of any level of c have something.
+func (c *Config) anywhere(has func(*Settings) bool) bool {
 	return has(&c.Settings) ||
 		slices.ContainsFunc(c.Classes, func(k Class) bool { return has(&k.Settings) }) ||
 		slices.ContainsFunc(c.SharedNetworks, func(n SharedNetwork) bool { return has(&n.Settings) }) ||
@@ -254,4 +259,27 @@ func (c *Config) sets(code uint8) bool {
 				slices.ContainsFunc(n.Pools, func(p Pool) bool { return has(&p.Settings) }) ||
 				slices.ContainsFunc(n.Reservations, func(r Reservation) bool { return has(&r.Settings) })
 		})
+}
+
+// checkHostname refuses what is no host name (RFC 1123 §2.1): labels of letters, digits and hyphens.
+func checkHostname(s string) error {
+	if len(s) > 253 {
+		return fmt.Errorf("%d octets: at most 253", len(s))
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return fmt.Errorf("%q is no host name: a label has 1 to 63 letters, digits or hyphens, no hyphen "+
+				"at its ends", s)
+		}
+		for i := range len(label) {
+			if !isAlphanumeric(label[i]) && label[i] != '-' {
+				return fmt.Errorf("%q is no host name: %q is no letter, digit or hyphen", s, label[i])
+			}
+		}
+	}
+	return nil
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }

@@ -44,6 +44,8 @@ func (d *decoder) root(n ast.Node) {
 			d.mapping(path, n, []key{{name: "requesters", take: values(d, list, config.ParseRequester)}})
 		}},
 		{name: "limits", take: d.limits},
+		{name: "relay-trust", take: d.relayTrust},
+		{name: "relays", take: d.relays},
 	}
 	keys = append(keys, d.settings(&c.Settings)...)
 	keys = append(keys,

@@ -38,6 +38,7 @@ func Encode(c *config.Config) ([]byte, error) {
 		w.pair("leasequery", "{requesters: "+flow(list, config.FormatRequester)+"}")
 	}
 	w.limits(&c.Limits)
+	w.relays(c)
 	w.definitionsOf("option-definitions", c.OptionDefinitions)
 	w.spaces(c.OptionSpaces)
 	w.list("classes", len(c.Classes), func(i int) { w.class(&c.Classes[i]) })
@@ -187,6 +188,10 @@ func (w *writer) settings(s *config.Settings) {
 	w.onOff("adopt-unknown", s.AdoptUnknown)
 	w.onOff("nak-offlink-renew", s.NAKOffLinkRenew)
 	w.onOff("ipv6-only", s.IPv6Only)
+	w.onOff("rapid-commit", s.RapidCommit)
+	if s.MinSecs != nil {
+		w.pair("min-secs", config.FormatSeconds(*s.MinSecs))
+	}
 	if s.NextServer.IsValid() {
 		w.pair("next-server", s.NextServer.String())
 	}

@@ -71,6 +71,18 @@ func anyConfig(t *rapid.T) *config.Config {
 		nil, {netip.MustParsePrefix("10.67.0.1/32")},
 		{netip.MustParsePrefix("10.67.0.0/24"), netip.MustParsePrefix("10.68.0.1/32")},
 	}).Draw(t, "requesters")
+	c.RelayTrust = rapid.SampledFrom([]config.RelayTrust{
+		{}, {Agents: c.LeaseQuery.Requesters, Direct: config.RelayDrop}, {Direct: config.RelayIgnore},
+		{Agents: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Others: config.RelayDrop},
+	}).Draw(t, "trust")
+	off := false
+	c.Relays = rapid.SampledFrom([][]config.Relay{
+		nil, {{Address: netip.MustParsePrefix("0.0.0.0/0"), LinkSelection: &off}},
+		{
+			{Address: netip.MustParsePrefix("10.67.0.1/32"), ReplyTo: "source", ReplyPort: "source"},
+			{Address: netip.MustParsePrefix("10.68.0.0/24"), ReplyTo: "giaddr", ReplyPort: "server", ReturnRelayInfo: &off},
+		},
+	}).Draw(t, "relays")
 	rate := rapid.SampledFrom([]config.Rate{{}, {PerSecond: 10, Burst: 10}, {PerSecond: 1, Burst: 5}})
 	c.Limits = config.Limits{
 		DiscoverPerCircuit: maybe(t, rate, "circuit"), DiscoverPerRelay: maybe(t, rate, "relay"),
@@ -204,6 +216,10 @@ func anySettings(t *rapid.T) config.Settings {
 	s.Authoritative = maybe(t, rapid.Bool(), "authoritative")
 	s.EchoClientID = maybe(t, rapid.Bool(), "echo")
 	s.AlwaysBroadcast = maybe(t, rapid.Bool(), "broadcast")
+	s.RapidCommit = maybe(t, rapid.Bool(), "rapid commit")
+	s.MinSecs = maybe(t, rapid.Map(rapid.Uint32Range(0, 255), func(n uint32) lease.Seconds {
+		return lease.Seconds(n)
+	}), "min secs")
 	s.BOOTP = anyBOOTP(t)
 	s.NextServer = rapid.SampledFrom([]netip.Addr{
 		{}, netip.AddrFrom4([4]byte{}), netip.AddrFrom4([4]byte{10, 9, 9, 9}),

@@ -36,6 +36,7 @@ type draft struct {
 	settings
 	root        *node
 	decline     config.Decline
+	relays      []config.Relay
 	definitions []*definition
 	spaces      []*optionSpace
 	classes     []*class
@@ -113,7 +114,7 @@ type reservation struct {
 
 // config returns the draft as a Config.
 func (d *draft) config() *config.Config {
-	c := &config.Config{Settings: d.settings.config(), Decline: d.decline}
+	c := &config.Config{Settings: d.settings.config(), Decline: d.decline, Relays: d.relays}
 	for _, o := range d.definitions {
 		c.OptionDefinitions = append(c.OptionDefinitions, o.OptionDefinition)
 	}

@@ -283,6 +283,31 @@ func (t *translator) matchClientID(obj *node) {
 	}
 }
 
+// compatibility translates the flags for clients and relay agents that break the rules.
+func (t *translator) compatibility(n *node) {
+	if n == nil {
+		return
+	}
+	for _, m := range n.members {
+		on, at := t.bool(n, m.key)
+		switch {
+		case at == nil:
+		case m.key == "lenient-option-parsing", !*on:
+			t.taken(at) // Options that cannot be read are passed over, always.
+		case m.key == "ignore-rai-link-selection":
+			t.draft.relays = append(t.draft.relays, config.Relay{
+				Address: netip.PrefixFrom(netip.IPv4Unspecified(), 0), LinkSelection: new(bool),
+			})
+			t.changed(at, "became link-selection: off for the relay agents of 0.0.0.0/0, which are all", "")
+		case m.key == "exclude-first-last-24":
+			t.left(at, "no address of a pool is left out for its last octet", "exclude those that end in .0 and .255")
+		case m.key == "ignore-dhcp-server-identifier":
+			t.left(at, "clients that chose another server are left to it",
+				"set service-address to the identifier that they name")
+		}
+	}
+}
+
 // reservationModes translates where Kea looks for reservations; the old reservation-mode, too.
 func (t *translator) reservationModes(obj *node, l *level) {
 	if mode, n := t.text(obj, "reservation-mode"); n != nil {

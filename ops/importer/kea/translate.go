@@ -66,6 +66,7 @@ func (t *translator) daemon(obj *node) {
 	t.database(obj.get("lease-database"))
 	t.loggers(obj.get("loggers"))
 	t.identifiers(obj.get("host-reservation-identifiers"))
+	t.compatibility(obj.get("compatibility"))
 	for _, key := range []string{"4o6-subnet", "dhcp4o6-port"} {
 		if n := obj.get(key); n != nil && n.text != "0" {
 			t.left(n, by4o6, "")

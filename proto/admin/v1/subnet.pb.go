@@ -479,8 +479,30 @@ type EffectiveSettings struct {
 	// is none.
 	PressureAbovePermille uint32               `protobuf:"varint,10,opt,name=pressure_above_permille,json=pressureAbovePermille,proto3" json:"pressure_above_permille,omitempty"`
 	PressureMax           *durationpb.Duration `protobuf:"bytes,11,opt,name=pressure_max,json=pressureMax,proto3" json:"pressure_max,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	ServerName            string               `protobuf:"bytes,12,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	// timer_spread_permille is by how much T1 and T2 are moved at most.
+	TimerSpreadPermille uint32 `protobuf:"varint,13,opt,name=timer_spread_permille,json=timerSpreadPermille,proto3" json:"timer_spread_permille,omitempty"`
+	KeepExpiry          bool   `protobuf:"varint,14,opt,name=keep_expiry,json=keepExpiry,proto3" json:"keep_expiry,omitempty"`
+	EchoClientId        bool   `protobuf:"varint,15,opt,name=echo_client_id,json=echoClientId,proto3" json:"echo_client_id,omitempty"`
+	AlwaysBroadcast     bool   `protobuf:"varint,16,opt,name=always_broadcast,json=alwaysBroadcast,proto3" json:"always_broadcast,omitempty"`
+	AdoptUnknown        bool   `protobuf:"varint,17,opt,name=adopt_unknown,json=adoptUnknown,proto3" json:"adopt_unknown,omitempty"`
+	NakOfflinkRenew     bool   `protobuf:"varint,18,opt,name=nak_offlink_renew,json=nakOfflinkRenew,proto3" json:"nak_offlink_renew,omitempty"`
+	Ipv6Only            bool   `protobuf:"varint,19,opt,name=ipv6_only,json=ipv6Only,proto3" json:"ipv6_only,omitempty"`
+	RapidCommit         bool   `protobuf:"varint,20,opt,name=rapid_commit,json=rapidCommit,proto3" json:"rapid_commit,omitempty"`
+	// min_secs is for how long a client must have been trying before it is answered.
+	MinSecs          *durationpb.Duration `protobuf:"bytes,21,opt,name=min_secs,json=minSecs,proto3" json:"min_secs,omitempty"`
+	OptionOverload   bool                 `protobuf:"varint,22,opt,name=option_overload,json=optionOverload,proto3" json:"option_overload,omitempty"`
+	NulTerminate     bool                 `protobuf:"varint,23,opt,name=nul_terminate,json=nulTerminate,proto3" json:"nul_terminate,omitempty"`
+	AddDefaultTo_121 bool                 `protobuf:"varint,24,opt,name=add_default_to_121,json=addDefaultTo121,proto3" json:"add_default_to_121,omitempty"`
+	// min_reply_size and max_reply_size are sizes of a datagram in octets.
+	MinReplySize uint32         `protobuf:"varint,25,opt,name=min_reply_size,json=minReplySize,proto3" json:"min_reply_size,omitempty"`
+	MaxReplySize uint32         `protobuf:"varint,26,opt,name=max_reply_size,json=maxReplySize,proto3" json:"max_reply_size,omitempty"`
+	Bootp        *BOOTPSettings `protobuf:"bytes,27,opt,name=bootp,proto3" json:"bootp,omitempty"`
+	// always_send and never_send are options by their names, or by code if they have none.
+	AlwaysSend    []string `protobuf:"bytes,28,rep,name=always_send,json=alwaysSend,proto3" json:"always_send,omitempty"`
+	NeverSend     []string `protobuf:"bytes,29,rep,name=never_send,json=neverSend,proto3" json:"never_send,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EffectiveSettings) Reset() {
@@ -590,6 +612,219 @@ func (x *EffectiveSettings) GetPressureMax() *durationpb.Duration {
 	return nil
 }
 
+func (x *EffectiveSettings) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+func (x *EffectiveSettings) GetTimerSpreadPermille() uint32 {
+	if x != nil {
+		return x.TimerSpreadPermille
+	}
+	return 0
+}
+
+func (x *EffectiveSettings) GetKeepExpiry() bool {
+	if x != nil {
+		return x.KeepExpiry
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetEchoClientId() bool {
+	if x != nil {
+		return x.EchoClientId
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetAlwaysBroadcast() bool {
+	if x != nil {
+		return x.AlwaysBroadcast
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetAdoptUnknown() bool {
+	if x != nil {
+		return x.AdoptUnknown
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetNakOfflinkRenew() bool {
+	if x != nil {
+		return x.NakOfflinkRenew
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetIpv6Only() bool {
+	if x != nil {
+		return x.Ipv6Only
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetRapidCommit() bool {
+	if x != nil {
+		return x.RapidCommit
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetMinSecs() *durationpb.Duration {
+	if x != nil {
+		return x.MinSecs
+	}
+	return nil
+}
+
+func (x *EffectiveSettings) GetOptionOverload() bool {
+	if x != nil {
+		return x.OptionOverload
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetNulTerminate() bool {
+	if x != nil {
+		return x.NulTerminate
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetAddDefaultTo_121() bool {
+	if x != nil {
+		return x.AddDefaultTo_121
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetMinReplySize() uint32 {
+	if x != nil {
+		return x.MinReplySize
+	}
+	return 0
+}
+
+func (x *EffectiveSettings) GetMaxReplySize() uint32 {
+	if x != nil {
+		return x.MaxReplySize
+	}
+	return 0
+}
+
+func (x *EffectiveSettings) GetBootp() *BOOTPSettings {
+	if x != nil {
+		return x.Bootp
+	}
+	return nil
+}
+
+func (x *EffectiveSettings) GetAlwaysSend() []string {
+	if x != nil {
+		return x.AlwaysSend
+	}
+	return nil
+}
+
+func (x *EffectiveSettings) GetNeverSend() []string {
+	if x != nil {
+		return x.NeverSend
+	}
+	return nil
+}
+
+// BOOTPSettings is what holds for clients that speak BOOTP.
+type BOOTPSettings struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Dynamic bool                   `protobuf:"varint,1,opt,name=dynamic,proto3" json:"dynamic,omitempty"`
+	// lease is for how long the log promises an address; unset means without end.
+	Lease *durationpb.Duration `protobuf:"bytes,2,opt,name=lease,proto3" json:"lease,omitempty"`
+	// files are the boot files that clients name, as NAME: PATH.
+	Files         []string `protobuf:"bytes,3,rep,name=files,proto3" json:"files,omitempty"`
+	StrictFiles   bool     `protobuf:"varint,4,opt,name=strict_files,json=strictFiles,proto3" json:"strict_files,omitempty"`
+	AlwaysOptions bool     `protobuf:"varint,5,opt,name=always_options,json=alwaysOptions,proto3" json:"always_options,omitempty"`
+	ShortRequests bool     `protobuf:"varint,6,opt,name=short_requests,json=shortRequests,proto3" json:"short_requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BOOTPSettings) Reset() {
+	*x = BOOTPSettings{}
+	mi := &file_admin_v1_subnet_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BOOTPSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BOOTPSettings) ProtoMessage() {}
+
+func (x *BOOTPSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_subnet_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BOOTPSettings.ProtoReflect.Descriptor instead.
+func (*BOOTPSettings) Descriptor() ([]byte, []int) {
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BOOTPSettings) GetDynamic() bool {
+	if x != nil {
+		return x.Dynamic
+	}
+	return false
+}
+
+func (x *BOOTPSettings) GetLease() *durationpb.Duration {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
+func (x *BOOTPSettings) GetFiles() []string {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *BOOTPSettings) GetStrictFiles() bool {
+	if x != nil {
+		return x.StrictFiles
+	}
+	return false
+}
+
+func (x *BOOTPSettings) GetAlwaysOptions() bool {
+	if x != nil {
+		return x.AlwaysOptions
+	}
+	return false
+}
+
+func (x *BOOTPSettings) GetShortRequests() bool {
+	if x != nil {
+		return x.ShortRequests
+	}
+	return false
+}
+
 // Option is one DHCP option.
 type Option struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -604,7 +839,7 @@ type Option struct {
 
 func (x *Option) Reset() {
 	*x = Option{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[5]
+	mi := &file_admin_v1_subnet_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +851,7 @@ func (x *Option) String() string {
 func (*Option) ProtoMessage() {}
 
 func (x *Option) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[5]
+	mi := &file_admin_v1_subnet_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -629,7 +864,7 @@ func (x *Option) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Option.ProtoReflect.Descriptor instead.
 func (*Option) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{5}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Option) GetCode() uint32 {
@@ -665,7 +900,7 @@ type ListSubnetsRequest struct {
 
 func (x *ListSubnetsRequest) Reset() {
 	*x = ListSubnetsRequest{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[6]
+	mi := &file_admin_v1_subnet_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +912,7 @@ func (x *ListSubnetsRequest) String() string {
 func (*ListSubnetsRequest) ProtoMessage() {}
 
 func (x *ListSubnetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[6]
+	mi := &file_admin_v1_subnet_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +925,7 @@ func (x *ListSubnetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubnetsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubnetsRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{6}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListSubnetsRequest) GetPageSize() int32 {
@@ -726,7 +961,7 @@ type ListSubnetsResponse struct {
 
 func (x *ListSubnetsResponse) Reset() {
 	*x = ListSubnetsResponse{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[7]
+	mi := &file_admin_v1_subnet_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +973,7 @@ func (x *ListSubnetsResponse) String() string {
 func (*ListSubnetsResponse) ProtoMessage() {}
 
 func (x *ListSubnetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[7]
+	mi := &file_admin_v1_subnet_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +986,7 @@ func (x *ListSubnetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubnetsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubnetsResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{7}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListSubnetsResponse) GetSubnets() []*Subnet {
@@ -785,7 +1020,7 @@ type GetSubnetRequest struct {
 
 func (x *GetSubnetRequest) Reset() {
 	*x = GetSubnetRequest{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[8]
+	mi := &file_admin_v1_subnet_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -797,7 +1032,7 @@ func (x *GetSubnetRequest) String() string {
 func (*GetSubnetRequest) ProtoMessage() {}
 
 func (x *GetSubnetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[8]
+	mi := &file_admin_v1_subnet_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -810,7 +1045,7 @@ func (x *GetSubnetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubnetRequest.ProtoReflect.Descriptor instead.
 func (*GetSubnetRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{8}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetSubnetRequest) GetPrefix() string {
@@ -837,7 +1072,7 @@ type GetSubnetResponse struct {
 
 func (x *GetSubnetResponse) Reset() {
 	*x = GetSubnetResponse{}
-	mi := &file_admin_v1_subnet_proto_msgTypes[9]
+	mi := &file_admin_v1_subnet_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +1084,7 @@ func (x *GetSubnetResponse) String() string {
 func (*GetSubnetResponse) ProtoMessage() {}
 
 func (x *GetSubnetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_subnet_proto_msgTypes[9]
+	mi := &file_admin_v1_subnet_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +1097,7 @@ func (x *GetSubnetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSubnetResponse.ProtoReflect.Descriptor instead.
 func (*GetSubnetResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{9}
+	return file_admin_v1_subnet_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetSubnetResponse) GetSubnet() *Subnet {
@@ -919,7 +1154,7 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\aclasses\x18\x02 \x03(\tR\aclasses\x12,\n" +
 	"\x05usage\x18\x03 \x01(\v2\x16.port67.admin.v1.UsageR\x05usage\x12\x12\n" +
 	"\x04from\x18\x04 \x01(\tR\x04from\x12\x14\n" +
-	"\x05until\x18\x05 \x01(\tR\x05until\"\x92\x04\n" +
+	"\x05until\x18\x05 \x01(\tR\x05until\"\xdd\t\n" +
 	"\x11EffectiveSettings\x12>\n" +
 	"\rlease_default\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\fleaseDefault\x126\n" +
 	"\tlease_min\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bleaseMin\x126\n" +
@@ -935,7 +1170,36 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\aoptions\x18\t \x03(\v2\x17.port67.admin.v1.OptionR\aoptions\x126\n" +
 	"\x17pressure_above_permille\x18\n" +
 	" \x01(\rR\x15pressureAbovePermille\x12<\n" +
-	"\fpressure_max\x18\v \x01(\v2\x19.google.protobuf.DurationR\vpressureMax\"F\n" +
+	"\fpressure_max\x18\v \x01(\v2\x19.google.protobuf.DurationR\vpressureMax\x12\x1f\n" +
+	"\vserver_name\x18\f \x01(\tR\n" +
+	"serverName\x122\n" +
+	"\x15timer_spread_permille\x18\r \x01(\rR\x13timerSpreadPermille\x12\x1f\n" +
+	"\vkeep_expiry\x18\x0e \x01(\bR\n" +
+	"keepExpiry\x12$\n" +
+	"\x0eecho_client_id\x18\x0f \x01(\bR\fechoClientId\x12)\n" +
+	"\x10always_broadcast\x18\x10 \x01(\bR\x0falwaysBroadcast\x12#\n" +
+	"\radopt_unknown\x18\x11 \x01(\bR\fadoptUnknown\x12*\n" +
+	"\x11nak_offlink_renew\x18\x12 \x01(\bR\x0fnakOfflinkRenew\x12\x1b\n" +
+	"\tipv6_only\x18\x13 \x01(\bR\bipv6Only\x12!\n" +
+	"\frapid_commit\x18\x14 \x01(\bR\vrapidCommit\x124\n" +
+	"\bmin_secs\x18\x15 \x01(\v2\x19.google.protobuf.DurationR\aminSecs\x12'\n" +
+	"\x0foption_overload\x18\x16 \x01(\bR\x0eoptionOverload\x12#\n" +
+	"\rnul_terminate\x18\x17 \x01(\bR\fnulTerminate\x12+\n" +
+	"\x12add_default_to_121\x18\x18 \x01(\bR\x0faddDefaultTo121\x12$\n" +
+	"\x0emin_reply_size\x18\x19 \x01(\rR\fminReplySize\x12$\n" +
+	"\x0emax_reply_size\x18\x1a \x01(\rR\fmaxReplySize\x124\n" +
+	"\x05bootp\x18\x1b \x01(\v2\x1e.port67.admin.v1.BOOTPSettingsR\x05bootp\x12\x1f\n" +
+	"\valways_send\x18\x1c \x03(\tR\n" +
+	"alwaysSend\x12\x1d\n" +
+	"\n" +
+	"never_send\x18\x1d \x03(\tR\tneverSend\"\xe1\x01\n" +
+	"\rBOOTPSettings\x12\x18\n" +
+	"\adynamic\x18\x01 \x01(\bR\adynamic\x12/\n" +
+	"\x05lease\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05lease\x12\x14\n" +
+	"\x05files\x18\x03 \x03(\tR\x05files\x12!\n" +
+	"\fstrict_files\x18\x04 \x01(\bR\vstrictFiles\x12%\n" +
+	"\x0ealways_options\x18\x05 \x01(\bR\ralwaysOptions\x12%\n" +
+	"\x0eshort_requests\x18\x06 \x01(\bR\rshortRequests\"F\n" +
 	"\x06Option\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -979,7 +1243,7 @@ func file_admin_v1_subnet_proto_rawDescGZIP() []byte {
 }
 
 var file_admin_v1_subnet_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_admin_v1_subnet_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_admin_v1_subnet_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_admin_v1_subnet_proto_goTypes = []any{
 	(Trend)(0),                  // 0: port67.admin.v1.Trend
 	(*Usage)(nil),               // 1: port67.admin.v1.Usage
@@ -987,12 +1251,13 @@ var file_admin_v1_subnet_proto_goTypes = []any{
 	(*Forecast)(nil),            // 3: port67.admin.v1.Forecast
 	(*Pool)(nil),                // 4: port67.admin.v1.Pool
 	(*EffectiveSettings)(nil),   // 5: port67.admin.v1.EffectiveSettings
-	(*Option)(nil),              // 6: port67.admin.v1.Option
-	(*ListSubnetsRequest)(nil),  // 7: port67.admin.v1.ListSubnetsRequest
-	(*ListSubnetsResponse)(nil), // 8: port67.admin.v1.ListSubnetsResponse
-	(*GetSubnetRequest)(nil),    // 9: port67.admin.v1.GetSubnetRequest
-	(*GetSubnetResponse)(nil),   // 10: port67.admin.v1.GetSubnetResponse
-	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
+	(*BOOTPSettings)(nil),       // 6: port67.admin.v1.BOOTPSettings
+	(*Option)(nil),              // 7: port67.admin.v1.Option
+	(*ListSubnetsRequest)(nil),  // 8: port67.admin.v1.ListSubnetsRequest
+	(*ListSubnetsResponse)(nil), // 9: port67.admin.v1.ListSubnetsResponse
+	(*GetSubnetRequest)(nil),    // 10: port67.admin.v1.GetSubnetRequest
+	(*GetSubnetResponse)(nil),   // 11: port67.admin.v1.GetSubnetResponse
+	(*durationpb.Duration)(nil), // 12: google.protobuf.Duration
 }
 var file_admin_v1_subnet_proto_depIdxs = []int32{
 	1,  // 0: port67.admin.v1.Subnet.usage:type_name -> port67.admin.v1.Usage
@@ -1000,25 +1265,28 @@ var file_admin_v1_subnet_proto_depIdxs = []int32{
 	5,  // 2: port67.admin.v1.Subnet.settings:type_name -> port67.admin.v1.EffectiveSettings
 	3,  // 3: port67.admin.v1.Subnet.forecast:type_name -> port67.admin.v1.Forecast
 	0,  // 4: port67.admin.v1.Forecast.trend:type_name -> port67.admin.v1.Trend
-	11, // 5: port67.admin.v1.Forecast.full_in:type_name -> google.protobuf.Duration
-	11, // 6: port67.admin.v1.Forecast.observed:type_name -> google.protobuf.Duration
+	12, // 5: port67.admin.v1.Forecast.full_in:type_name -> google.protobuf.Duration
+	12, // 6: port67.admin.v1.Forecast.observed:type_name -> google.protobuf.Duration
 	1,  // 7: port67.admin.v1.Pool.usage:type_name -> port67.admin.v1.Usage
-	11, // 8: port67.admin.v1.EffectiveSettings.lease_default:type_name -> google.protobuf.Duration
-	11, // 9: port67.admin.v1.EffectiveSettings.lease_min:type_name -> google.protobuf.Duration
-	11, // 10: port67.admin.v1.EffectiveSettings.lease_max:type_name -> google.protobuf.Duration
-	6,  // 11: port67.admin.v1.EffectiveSettings.options:type_name -> port67.admin.v1.Option
-	11, // 12: port67.admin.v1.EffectiveSettings.pressure_max:type_name -> google.protobuf.Duration
-	2,  // 13: port67.admin.v1.ListSubnetsResponse.subnets:type_name -> port67.admin.v1.Subnet
-	2,  // 14: port67.admin.v1.GetSubnetResponse.subnet:type_name -> port67.admin.v1.Subnet
-	7,  // 15: port67.admin.v1.SubnetService.ListSubnets:input_type -> port67.admin.v1.ListSubnetsRequest
-	9,  // 16: port67.admin.v1.SubnetService.GetSubnet:input_type -> port67.admin.v1.GetSubnetRequest
-	8,  // 17: port67.admin.v1.SubnetService.ListSubnets:output_type -> port67.admin.v1.ListSubnetsResponse
-	10, // 18: port67.admin.v1.SubnetService.GetSubnet:output_type -> port67.admin.v1.GetSubnetResponse
-	17, // [17:19] is the sub-list for method output_type
-	15, // [15:17] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	12, // 8: port67.admin.v1.EffectiveSettings.lease_default:type_name -> google.protobuf.Duration
+	12, // 9: port67.admin.v1.EffectiveSettings.lease_min:type_name -> google.protobuf.Duration
+	12, // 10: port67.admin.v1.EffectiveSettings.lease_max:type_name -> google.protobuf.Duration
+	7,  // 11: port67.admin.v1.EffectiveSettings.options:type_name -> port67.admin.v1.Option
+	12, // 12: port67.admin.v1.EffectiveSettings.pressure_max:type_name -> google.protobuf.Duration
+	12, // 13: port67.admin.v1.EffectiveSettings.min_secs:type_name -> google.protobuf.Duration
+	6,  // 14: port67.admin.v1.EffectiveSettings.bootp:type_name -> port67.admin.v1.BOOTPSettings
+	12, // 15: port67.admin.v1.BOOTPSettings.lease:type_name -> google.protobuf.Duration
+	2,  // 16: port67.admin.v1.ListSubnetsResponse.subnets:type_name -> port67.admin.v1.Subnet
+	2,  // 17: port67.admin.v1.GetSubnetResponse.subnet:type_name -> port67.admin.v1.Subnet
+	8,  // 18: port67.admin.v1.SubnetService.ListSubnets:input_type -> port67.admin.v1.ListSubnetsRequest
+	10, // 19: port67.admin.v1.SubnetService.GetSubnet:input_type -> port67.admin.v1.GetSubnetRequest
+	9,  // 20: port67.admin.v1.SubnetService.ListSubnets:output_type -> port67.admin.v1.ListSubnetsResponse
+	11, // 21: port67.admin.v1.SubnetService.GetSubnet:output_type -> port67.admin.v1.GetSubnetResponse
+	20, // [20:22] is the sub-list for method output_type
+	18, // [18:20] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_admin_v1_subnet_proto_init() }
@@ -1032,7 +1300,7 @@ func file_admin_v1_subnet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_v1_subnet_proto_rawDesc), len(file_admin_v1_subnet_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
