@@ -25,6 +25,7 @@ var ourConfig []byte
 // its ports.
 type core struct {
 	server *server.Server
+	rarp   *server.RARP
 	state  *storage.State
 	index  uint64
 	now    lease.Instant
@@ -44,6 +45,10 @@ func NewCore() (Subject, error) {
 	s.server = server.New(server.Options{
 		Self: "n1", Cluster: "conformance", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s,
 		Observer: s, Clock: s, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	s.rarp = server.NewRARP(server.RARPOptions{
+		Self: "n1", Cluster: "conformance", Reader: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s,
+		Clock: s, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	n1 := storage.Node{ID: "n1", Name: "n1", Addresses: []netip.Addr{serverAddr}, Level: 1}
 	var all storage.SetBuckets
@@ -76,6 +81,24 @@ func (s *core) Hear(d *Draft, _ *Memory, _ bool) (*Reply, error) {
 			Prefixes: []netip.Prefix{netip.PrefixFrom(serverAddr, 16)},
 		},
 	})
+	return s.reply()
+}
+
+// HearRARP implements Subject.
+func (s *core) HearRARP(d *RARPDraft, _ bool) (*Reply, error) {
+	s.sent, s.broken = nil, nil
+	s.rarp.Serve(context.Background(), server.RARPFrame{
+		Octets: d.frame(), Own: [6]byte{2, 0x67, 0xfe, 0, 0, 0xfe}, Heard: s.wall,
+		Ingress: dhcp4.Ingress{
+			IfIndex: 3, Interface: "eth0", Local: serverAddr, MTU: 1500,
+			Prefixes: []netip.Prefix{netip.PrefixFrom(serverAddr, 16)},
+		},
+	})
+	return s.reply()
+}
+
+// reply returns what was sent since the last message was heard.
+func (s *core) reply() (*Reply, error) {
 	switch {
 	case s.broken != nil:
 		return nil, s.broken
@@ -136,6 +159,19 @@ func (s *core) Send4(_ context.Context, payload []byte, to dhcp4.Dest) error {
 	s.sent = append(s.sent, r)
 	return nil
 }
+
+// SendRARP implements server.SenderRARP.
+func (s *core) SendRARP(_ context.Context, _ int, frame []byte) error {
+	r, ok := readRARP(frame)
+	if !ok {
+		s.broken = fmt.Errorf("no reply by RARP: % x", frame)
+	}
+	s.sent = append(s.sent, r)
+	return nil
+}
+
+// EndedRARP implements server.ObserverRARP.
+func (s *core) EndedRARP(server.Outcome, time.Duration) {}
 
 // Ended, Ignored, Irregular, Omitted, ClassErrors and Limited implement server.Observer.
 func (s *core) Ended(dhcp4.MessageType, server.Outcome, time.Duration) {}
