@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"fmt"
 )
 
@@ -27,17 +28,38 @@ func bootreply() Check { return kindOf(0) }
 
 // vendIs expects the vendor area to begin with these octets, and to be zero behind them.
 func vendIs(want ...byte) Check {
-	return octets("vendor area", headerLen, append(want, make([]byte, vendLen-len(want))...)...)
+	want = append(want, make([]byte, vendLen-len(want))...)
+	return see(func(r *Reply, _ *Memory) string {
+		switch got := r.Payload[headerLen : headerLen+vendLen]; {
+		case bytes.Equal(got, want):
+			return ""
+		case len(r.Options) > 0:
+			return "cookie and options"
+		case bytes.Equal(got[:4], want[:4]):
+			return "something behind its first four octets"
+		}
+		return "another vendor area"
+	})
 }
 
-// fields expects a text in file or sname, and zeros behind it.
+// fileIs and snameIs expect a text in these fields, and zeros behind it.
 
-func fileIs(s string) Check {
-	return octets("file", 108, append([]byte(s), make([]byte, 128-len(s))...)...)
-}
+func fileIs(s string) Check  { return textIs("file", 108, 128, s) }
+func snameIs(s string) Check { return textIs("sname", 44, 64, s) }
 
-func snameIs(s string) Check {
-	return octets("sname", 44, append([]byte(s), make([]byte, 64-len(s))...)...)
+func textIs(name string, at, size int, want string) Check {
+	return see(func(r *Reply, _ *Memory) string {
+		got := string(bytes.TrimRight(r.Payload[at:at+size], "\x00"))
+		switch {
+		case got == want:
+			return ""
+		case got == "":
+			return name + " of zeros"
+		case len(got) > 1 && got[0] < ' ':
+			return "options in " + name
+		}
+		return fmt.Sprintf("%s %q", name, got)
+	})
 }
 
 // booted are the steps by which a client gets an address by BOOTP.

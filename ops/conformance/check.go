@@ -329,7 +329,10 @@ func size(least, most int) Check {
 func octets(name string, at int, want ...byte) Check {
 	return see(func(r *Reply, _ *Memory) string {
 		if got := r.Payload[at : at+len(want)]; !bytes.Equal(got, want) {
-			return fmt.Sprintf("%s %x", name, bytes.TrimRight(got, "\x00"))
+			if got = bytes.TrimRight(got, "\x00"); len(got) == 0 {
+				return name + " of zeros"
+			}
+			return fmt.Sprintf("%s %x", name, got)
 		}
 		return ""
 	})

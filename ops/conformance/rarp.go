@@ -68,8 +68,8 @@ func readRARP(b []byte) (*Reply, bool) {
 	return &Reply{RARP: b}, true
 }
 
-// device is the hardware with that number, which has a reservation that says rarp: on, for the address so many
-// behind 10.67.9.16.
+// device is the hardware with that number, which has a reservation that says rarp: on, for the address so
+// many behind 10.67.9.16.
 func device(i byte) [6]byte { return [6]byte{2, 0x67, 0xff, 1, 0, i} }
 
 // rarp is the request of a device for its own address, and what the edits make of it.

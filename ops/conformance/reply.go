@@ -146,6 +146,9 @@ func (r *Reply) name() string {
 	case typeNAK:
 		return "NAK"
 	case 0:
+		if r.YIAddr.IsUnspecified() {
+			return "BOOTREPLY without an address"
+		}
 		return "BOOTREPLY"
 	}
 	return fmt.Sprintf("message type %d", r.Kind())

@@ -116,7 +116,8 @@ func parsing() []Vector {
 		{Rows: "V4-016", Asks: "option 53 of two octets: silence", Note: "RFC 2132 §9.6: its length is 1. The row is our choice; all others take the first octet, and no client is known to send it.", Steps: then(
 			discover(kind(0), opt(optType, typeDiscover, 0)).silent())},
 		{Rows: "V4-016", Asks: "option 53 of no octet: silence", Steps: then(
-			discover(kind(0), opt(optType)).silent())},
+			discover(kind(0), opt(optType)).silent()),
+			Note: "RFC 2132 §9.6: its length is 1. Who takes it for a BOOTREQUEST gives an address without end."},
 	}
 }
 
