@@ -258,8 +258,8 @@ func TestRARP_RP_006_WarnsOnceOfEachDeviceOnAnotherLink(t *testing.T) {
 	for i := range 2 * misplacedMax {
 		n.rarp.isNews(misplaced{addr: netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})})
 	}
-	if len(n.rarp.misplaced) != misplacedMax || len(n.rarp.told) != misplacedMax {
-		t.Errorf("%d devices remembered, want %d", len(n.rarp.misplaced), misplacedMax)
+	if got := n.rarp.misplaced.Len(); got != misplacedMax {
+		t.Errorf("%d devices remembered, want %d", got, misplacedMax)
 	}
 }
 

@@ -68,11 +68,12 @@ var table = []row{
 		}, "consensus",
 	},
 
+	{"server/recent", pure, nil, nil, ""},
 	{
 		"server/dhcp4", pure, []string{"storage", "storage/config", "storage/lease"}, nil, "",
 	},
 	{
-		"server/rarp", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
+		"server/rarp", pure, []string{"server/dhcp4", "server/recent", "storage", "storage/config", "storage/lease"}, nil, "",
 	},
 	{
 		"server/leasequery", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
@@ -85,9 +86,8 @@ var table = []row{
 	{
 		"server", spine,
 		[]string{
-			"server/classify", "server/dhcp4", "server/leasequery", "server/rarp", "server/wire4", "storage",
-			"storage/config",
-			"storage/lease",
+			"server/classify", "server/dhcp4", "server/leasequery", "server/rarp", "server/recent", "server/wire4",
+			"storage", "storage/config", "storage/lease",
 		}, nil,
 		"keeps tables of exchanges and offers under a mutex; time is a port",
 	},

@@ -24,8 +24,8 @@ const (
 	noteFile   = "RFC 951 §7.3: the server replaces the name by the full path. It does not say what to do with an unknown one. " +
 		"Kea 2.2 has no setting for it."
 	noteSName = "RFC 951 §7.3: a client that names a server wants that one alone. The others do not look."
-	noteKnows = "RFC 951 §7.3 speaks of a client that knows its address and wants the rest. Who gives it another one knows of " +
-		"a conflict, but the client does not listen."
+	noteKnows = "RFC 951 §3: yiaddr is for a client that does not know its address. Where ciaddr is set, 0 is as good as the " +
+		"same; another address is of no use to the client, unless it was reserved for it."
 	noteWho = "RFC 951 knows no identifier, and two devices that send the same one would have one address without end. Kea and " +
 		"ISC dhcpd can be told to ignore identifiers altogether."
 	noteFrame = "RFC 2131 §4.1. Kea puts the broadcast datagram into a frame to the client alone."
@@ -188,7 +188,7 @@ func bootROMs() []Vector {
 			want = append(want, every(optMask, optRouter))
 		}
 		return Vector{
-			Rows: "W-034", Asks: who + ": served, and again after years off", Note: noteVend,
+			Rows: "W-034", Asks: who + ": served, and the same again", Note: noteVend,
 			Steps: slices.Concat(then(boot(e...).want(want...)), then(boot(e...).want(bootreply(), yours(leased)))),
 		}
 	}
