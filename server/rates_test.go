@@ -152,14 +152,14 @@ func TestServe4_W_053_StrangersDoNotFillTheLog(t *testing.T) {
 		t.Fatalf("DISCOVER ended as %v", o)
 	}
 	_, offered := s.reply(1)
-	before, dropped := s.index, 0
+	before, dropped := s.alone.Index, 0
 	burst := int(config.DefaultLimits().Strangers.Burst)
 	for i := range burst + 50 {
 		if hear(fmt.Sprintf("REQUEST ip=10.67.1.9 cid=%08x", i+100)) == RateLimited {
 			dropped++
 		}
 	}
-	if n := int(s.index - before); n != burst || dropped != 50 {
+	if n := int(s.alone.Index - before); n != burst || dropped != 50 {
 		t.Errorf("%d REQUESTs of strangers reached the log and %d were dropped, want %d and 50", n, dropped, burst)
 	}
 	if o := hear("REQUEST sid=10.67.0.2 cid=01 ip=" + offered.String()); o != Acknowledged {

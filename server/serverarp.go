@@ -75,7 +75,9 @@ type misplaced struct {
 
 // NewRARP returns a RARP on the ports of o.
 func NewRARP(o RARPOptions) *RARP {
-	return &RARP{o: o, memory: rarp.NewMemory(devicesMax), misplaced: recent.NewMap[misplaced, struct{}](misplacedMax)}
+	return &RARP{
+		o: o, memory: rarp.NewMemory(devicesMax), misplaced: recent.NewMap[misplaced, struct{}](misplacedMax),
+	}
 }
 
 // Serve carries one frame from the wire to its reply, and says how that ended. The observer and the debug log

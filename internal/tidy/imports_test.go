@@ -37,6 +37,7 @@ var table = []row{
 	{"storage/option", pure, nil, nil, ""},
 	{"storage/config", pure, []string{"storage/lease", "storage/option"}, nil, ""},
 	{"storage", pure, []string{"storage/lease", "storage/config"}, nil, ""},
+	{"storage/storagetest", machinery, []string{"storage", "storage/lease"}, nil, ""},
 	{"storage/history", pure, []string{"storage", "storage/lease"}, nil, ""},
 	{
 		"storage/configfile", codec, []string{"storage/config", "storage/lease", "storage/option"},
@@ -156,6 +157,7 @@ var table = []row{
 		"ops/conformance", machinery,
 		[]string{
 			"ops/lab", "server", "server/dhcp4", "storage", "storage/configfile", "storage/lease",
+			"storage/storagetest",
 		}, []string{"golang.org/x/sys/unix"}, "frames in and out; plays to the core and over the lab's wire",
 	},
 	{"ops/lab/demo", machinery, []string{"ops/lab"}, nil, "make run"},

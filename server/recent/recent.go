@@ -1,6 +1,6 @@
-// Package recent holds a map that remembers so many keys and no more. When it is full, the key that came first
-// goes out for a new one, however often it was asked for since: who floods it costs others what is remembered of
-// them, but never memory.
+// Package recent holds a map that remembers so many keys and no more. When it is full, the key that came
+// first goes out for a new one, however often it was asked for since: who floods it costs others what is
+// remembered of them, but never memory.
 //
 // This package is pure.
 package recent
