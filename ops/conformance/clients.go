@@ -40,6 +40,12 @@ func android() Edit {
 	return client(clientID(1), maxSize(1500), text(optVendor, "dhcpcd-5.5.6"), list(listAndroid...))
 }
 
+// raspberry is the boot ROM of the Raspberry Pi 3.
+func raspberry() Edit {
+	return client(opt(93, 0, 0), opt(94, 1, 2, 1), opt(97, make([]byte, 17)...),
+		text(optVendor, "PXEClient:Arch:00000:UNDI:002001"))
+}
+
 // apple is iOS or macOS.
 func apple() Edit {
 	return client(list(listApple...), maxSize(1500), clientID(1), leaseOf(7776000), text(optHostname, "phone"))

@@ -34,8 +34,7 @@ type core struct {
 	broken error // what Send4 was given that cannot be read
 }
 
-// NewCore returns a cluster of one node that owns all clients, in this process. It plays one vector at a
-// time.
+// NewCore returns one node of two in this process, which owns all clients. It plays one vector at a time.
 func NewCore() (Subject, error) {
 	c, problems := configfile.Decode("port67.yaml", ourConfig)
 	if len(problems) > 0 {
@@ -51,7 +50,7 @@ func NewCore() (Subject, error) {
 		Clock: s, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	return s, errors.Join(
-		s.Found("conformance", storagetest.Member("n1", serverAddr.String())),
+		s.Found("conformance", storagetest.Member("n1", serverAddr.String()), storagetest.Member("n2", "10.67.0.3")),
 		s.Own(func(int) storage.NodeID { return "n1" }),
 		s.Must(storage.SetConfig{Config: c, Author: "conformance"}),
 	)

@@ -16,7 +16,8 @@ func firstOf(i int) func(*Memory) netip.Addr {
 	return func(m *Memory) netip.Addr { return m.All[i].First }
 }
 
-// matched is what depends on what a client says it is (rows V4-017, V4-065, V4-068, V4-088, V4-089, V4-155).
+// matched is what depends on what a client says it is or on what happened before (rows V4-017, V4-065
+// to V4-068, V4-077, V4-088, V4-089, V4-126, V4-131, V4-155, V4-175, V4-177).
 func matched() []Vector {
 	far, room := by("10.68.0.1"), relayInfo(1, 5, 'r', 'o', 'o', 'm', '7')
 	domain := func(s string) Check { return valueText(optDomain, s) }
@@ -54,6 +55,9 @@ func matched() []Vector {
 			Step{Pass: 59 * time.Minute}, discover(asks(other(0))).client(1).want(offer(), notYours(other(0))))},
 		{Rows: "V4-077", Asks: "an hour told: after days anybody's", Only: InProcess, Steps: then(bound(),
 			Step{Pass: 72 * time.Hour}, discover(asks(other(0))).client(1).want(offer(), yours(other(0))))},
+		{Rows: "V4-126", Asks: "server identifier of another node of ours: ACK", Only: InProcess, Steps: then(
+			discover().want(offer()).before(), request(asks(leased), optAddr(optServer, "10.67.0.3")).
+				want(ack(), yours(leased)))},
 		{Rows: "V4-131", Asks: "takes another address: the first is not free for others yet", Note: noteFirst, Steps: then(bound(),
 			request(asks(own(1)), to(heard)).want(ack(), yours(own(1))),
 			discover(asks(firstOf(0))).client(1).want(offer(), notYours(firstOf(0))))},
@@ -124,6 +128,9 @@ func clients() []Vector {
 		tiny("udhcpc without identifier", list(listUdhcpc...), maxSize(576), text(optVendor, "udhcp 1.35.0")),
 		tiny("lwIP", maxSize(1500), list(listLwIP...), least(308)),
 		tiny("U-Boot", maxSize(576), text(optVendor, "U-Boot.armv7"), list(listUBoot...)),
+		{Rows: "W-027 V4-061", Asks: "Raspberry Pi 3, PXE without a request list: mask, router, next server", Steps: then(
+			discover(by("10.74.0.1"), raspberry()).want(offer(), every(optMask, optRouter, optLease, optServer),
+				siaddr(is("10.74.0.9")), overloadedBy(0)))},
 		tiny("a loader of 244 octets that asks for nothing", least(0)),
 		adapter(),
 		{Rows: "W-031 V4-065", Asks: "media terminal adapter with one line: not of the class for two", Steps: then(
@@ -158,6 +165,9 @@ func clients() []Vector {
 			discover(by("10.68.0.2")).want(offer(), at(is("10.68.0.2"), serverPort)),
 			discover(by("10.68.0.3")).want(offer(), yours(leased), at(is("10.68.0.3"), serverPort))),
 			Note: "Who remembers no offers and no hash of the client takes the next address."},
+		{Rows: "W-054 V4-170", Asks: "DECLINE of an offer, without a REQUEST: the address goes to nobody", Note: "RFC 2131 " +
+			"§4.3.3: the address MUST be marked as not available. Not all servers remember what they have offered.", Steps: then(discover().want(offer()).before(), decline(asks(leased), to(heard)).silent(),
+			discover(asks(other(0))).client(1).want(offer(), notYours(other(0))))},
 		{Rows: "W-055 V4-105", Asks: "dhcpcd on a link that can do without IPv4: OFFER of no address with 108", Steps: then(
 			discover(by("10.81.0.1"), dhcpcd(108)).want(offer(), yiaddr(zero), valueOf(108, 1800))),
 			Note: "RFC 8925 §3.3 lets a server do so. Who offers an address as well has it unused."},
