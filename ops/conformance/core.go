@@ -50,7 +50,8 @@ func NewCore() (Subject, error) {
 		Clock: s, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	return s, errors.Join(
-		s.Found("conformance", storagetest.Member("n1", serverAddr.String()), storagetest.Member("n2", "10.67.0.3")),
+		s.Found("conformance", storagetest.Member("n1", serverAddr.String()),
+			storagetest.Member("n2", "10.67.0.3")),
 		s.Own(func(int) storage.NodeID { return "n1" }),
 		s.Must(storage.SetConfig{Config: c, Author: "conformance"}),
 	)
