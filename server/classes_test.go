@@ -98,7 +98,7 @@ func TestServe4_ClassErrorsAreTold(t *testing.T) {
 	s, server := newSite(t)
 	var log strings.Builder
 	server.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c := *storage.ViewOf(s.state).Config().Config
+	c := *storage.ViewOf(s.alone.State).Config().Config
 	c.Classes = []config.Class{{Name: "it", Test: "number(pkt.chaddr) == 1"}}
 	c.Deny = []string{"it"}
 	r, _ := s.Propose(t.Context(), storage.SetConfig{Expected: 1, Config: &c, Author: "test"})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"port67/server/dhcp4"
+	"port67/server/recent"
 	"port67/storage"
 	"port67/storage/lease"
 )
@@ -31,11 +32,8 @@ const (
 // what comes by a path. It is a guess that costs a doubled or a late answer at worst. All tables are bounded.
 type neighbours struct {
 	mu    sync.Mutex
-	talks map[talk]*memory
-	order []talk // oldest first
-	max   int
-	paths map[dhcp4.Path]map[storage.NodeID]int // misses in a row
-	known []dhcp4.Path
+	talks *recent.Map[talk, *memory]
+	paths *recent.Map[dhcp4.Path, map[storage.NodeID]int] // misses in a row
 	clock Clock
 
 	cluster string // its ID
@@ -65,7 +63,8 @@ type memory struct {
 
 func newNeighbours(limit int, cluster string, clock Clock) *neighbours {
 	return &neighbours{
-		talks: make(map[talk]*memory), paths: make(map[dhcp4.Path]map[storage.NodeID]int), max: limit,
+		talks: recent.NewMap[talk, *memory](limit),
+		paths: recent.NewMap[dhcp4.Path, map[storage.NodeID]int](pathsMax),
 		clock: clock, cluster: cluster,
 	}
 }
@@ -74,17 +73,11 @@ func (x Exchange) talk() talk { return talk{x.Client, x.Type, x.GIAddr} }
 
 // memory returns what is remembered of x, made if there is nothing.
 func (n *neighbours) memory(x Exchange) *memory {
-	t := x.talk()
-	if m, ok := n.talks[t]; ok {
-		return m
+	m, ok := n.talks.Get(x.talk())
+	if !ok {
+		m = &memory{}
+		n.talks.Put(x.talk(), m)
 	}
-	if len(n.order) >= n.max {
-		delete(n.talks, n.order[0])
-		n.order = n.order[1:]
-	}
-	m := &memory{}
-	n.talks[t] = m
-	n.order = append(n.order, t)
 	return m
 }
 
@@ -98,7 +91,7 @@ func (n *neighbours) Unanswered(k lease.Key, q *dhcp4.Query) bool {
 	x := exchangeOf(n.cluster, q, k)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	m, ok := n.talks[x.talk()]
+	m, ok := n.talks.Get(x.talk())
 	if !ok || m.heard.IsZero() || n.clock.Now().Sub(m.heard) > retryWindow {
 		return false
 	}
@@ -109,7 +102,8 @@ func (n *neighbours) Unanswered(k lease.Key, q *dhcp4.Query) bool {
 func (n *neighbours) Deaf(p dhcp4.Path, id storage.NodeID) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.paths[p][id] >= deafAfter
+	misses, _ := n.paths.Get(p)
+	return misses[id] >= deafAfter
 }
 
 // note remembers that x was heard, and who should answer it before this node.
@@ -192,17 +186,17 @@ func (n *neighbours) handled(from storage.NodeID, x Exchange) {
 }
 
 // hears notes a sign that node id hears what comes by p.
-func (n *neighbours) hears(p dhcp4.Path, id storage.NodeID) { delete(n.paths[p], id) }
+func (n *neighbours) hears(p dhcp4.Path, id storage.NodeID) {
+	misses, _ := n.paths.Get(p)
+	delete(misses, id)
+}
 
 // misses notes that node id kept silent about what came by p.
 func (n *neighbours) misses(p dhcp4.Path, id storage.NodeID) {
-	if n.paths[p] == nil {
-		if len(n.known) >= pathsMax {
-			delete(n.paths, n.known[0])
-			n.known = n.known[1:]
-		}
-		n.paths[p] = make(map[storage.NodeID]int)
-		n.known = append(n.known, p)
+	misses, ok := n.paths.Get(p)
+	if !ok {
+		misses = make(map[storage.NodeID]int)
+		n.paths.Put(p, misses)
 	}
-	n.paths[p][id]++
+	misses[id]++
 }

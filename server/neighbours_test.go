@@ -232,7 +232,7 @@ func TestNeighbours_BoundedUnderAFlood(t *testing.T) {
 		n.await(t.Context(), x, clock.now, []storage.NodeID{"n2"})
 		n.handled("n2", Exchange{Client: uint64(i) << 32, XID: i})
 	}
-	if len(n.talks) > 100 || len(n.order) > 100 || len(n.paths) > pathsMax || len(n.known) > pathsMax {
-		t.Errorf("%d talks, %d paths", len(n.talks), len(n.paths))
+	if n.talks.Len() > 100 || n.paths.Len() > pathsMax {
+		t.Errorf("%d talks, %d paths", n.talks.Len(), n.paths.Len())
 	}
 }

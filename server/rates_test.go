@@ -12,6 +12,7 @@ import (
 	"port67/server/wire4"
 	"port67/storage"
 	"port67/storage/config"
+	"port67/storage/storagetest"
 )
 
 // knock is a message of the given client by a relay agent, 0 for none, and a circuit.
@@ -161,14 +162,14 @@ func TestServe4_W_053_StrangersDoNotFillTheLog(t *testing.T) {
 		t.Fatalf("DISCOVER ended as %v", o)
 	}
 	_, offered := s.reply(1)
-	before, dropped := s.index, 0
+	before, dropped := s.alone.Index, 0
 	burst := int(config.DefaultLimits().Strangers.Burst)
 	for i := range burst + 50 {
 		if hear(fmt.Sprintf("REQUEST ip=10.67.1.9 cid=%08x", i+100)) == RateLimited {
 			dropped++
 		}
 	}
-	if n := int(s.index - before); n != burst || dropped != 50 {
+	if n := int(s.alone.Index - before); n != burst || dropped != 50 {
 		t.Errorf("%d REQUESTs of strangers reached the log and %d were dropped, want %d and 50", n, dropped, burst)
 	}
 	if o := hear("REQUEST sid=10.67.0.2 cid=01 ip=" + offered.String()); o != Acknowledged {
@@ -199,14 +200,14 @@ func TestServe4_W_053_OffersThroughTheLogAreLimited(t *testing.T) {
 	limited.Limits.Strangers = &config.Rate{PerSecond: 20, Burst: 20}
 	limited.BOOTP.Dynamic = new(true)
 	for _, cmd := range []storage.Command{
-		storage.PutNode{Node: member("n2", "10.67.0.3")}, others,
+		storage.PutNode{Node: storagetest.Member("n2", "10.67.0.3")}, others,
 		storage.SetConfig{Expected: 1, Config: &limited, Author: "test"},
 	} {
 		if r, _ := s.Propose(t.Context(), cmd); r.Refusal != storage.Granted {
 			t.Fatalf("scene: %T refused: %d %s", cmd, r.Refusal, r.Detail)
 		}
 	}
-	before, xid, ended := s.index, 0, map[Outcome]int{}
+	before, xid, ended := s.alone.Index, 0, map[Outcome]int{}
 	hear := func(line string) Outcome {
 		xid++
 		payload, in := parseScript(t, strings.Fields(fmt.Sprintf("%s secs=10 xid=%d", line, xid)))
@@ -215,7 +216,7 @@ func TestServe4_W_053_OffersThroughTheLogAreLimited(t *testing.T) {
 	for i := range 50 {
 		ended[hear(fmt.Sprintf("DISCOVER cid=%08x", i+100))]++
 	}
-	if n := int(s.index - before); n != 20 || ended[RateLimited] != 28 || ended[Offered] != 22 {
+	if n := int(s.alone.Index - before); n != 20 || ended[RateLimited] != 28 || ended[Offered] != 22 {
 		t.Errorf("%d DISCOVERs reached the log, %v; want 20, 2 offered from this node's part, 28 limited", n, ended)
 	}
 	if o := hear("BOOTP client=1"); o != RateLimited {

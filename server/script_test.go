@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,6 +20,7 @@ import (
 	"port67/storage"
 	"port67/storage/configfile"
 	"port67/storage/lease"
+	"port67/storage/storagetest"
 )
 
 // TestScripts plays testdata/*.txtar: a configuration, what happens (NAME.do), what node n1 hears (NAME.hear,
@@ -75,11 +75,9 @@ func play(t *testing.T, file string) {
 
 // scene is node n1 of three, with a replicated state but without a cluster. It is all ports of its Server.
 type scene struct {
+	*storagetest.Alone
 	t      *testing.T
 	server *Server
-	state  *storage.State
-	index  uint64
-	now    lease.Instant
 	clock  *stubClock
 	trace  []string
 
@@ -98,7 +96,7 @@ func newScene(t *testing.T, file string, yaml []byte) *scene {
 		t.Fatalf("%s: %v", file, problems)
 	}
 	s := &scene{
-		t: t, state: storage.New(), now: lease.Genesis, clock: &stubClock{now: time.Unix(1_000_000, 0)},
+		t: t, Alone: storagetest.New(), clock: &stubClock{now: time.Unix(1_000_000, 0)},
 		touch: true, anchor: true,
 	}
 	s.clock.meanwhile = s.wait
@@ -107,40 +105,31 @@ func newScene(t *testing.T, file string, yaml []byte) *scene {
 		Clock:  s.clock,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
-	s.apply(storage.Found{ClusterID: "test", Node: member("n1", "10.67.0.2")})
-	s.apply(storage.PutNode{Node: member("n2", "10.67.0.3")})
-	s.apply(storage.PutNode{Node: member("n3", "10.67.0.4")})
+	if err := found(s.Alone); err != nil {
+		t.Fatal(err)
+	}
 	s.buckets([]string{"n1"})
-	if r := s.apply(storage.SetConfig{Config: c, Author: "test"}); r.Refusal != storage.Granted {
-		t.Fatalf("%s: configuration refused: %s", file, r.Detail)
+	if err := s.Must(storage.SetConfig{Config: c, Author: "test"}); err != nil {
+		t.Fatalf("%s: %v", file, err)
 	}
 	return s
 }
 
-func member(id, addr string) storage.Node {
-	return storage.Node{ID: storage.NodeID(id), Name: id, Addresses: []netip.Addr{netip.MustParseAddr(addr)},
-		Level: 1}
-}
-
-func (s *scene) apply(c storage.Command) storage.Result {
-	s.index++
-	return s.state.Apply(s.index, storage.Entry{At: s.now, Commands: []storage.Command{c}})[0]
+// found founds the cluster of three that these tests have.
+func found(a *storagetest.Alone) error {
+	return a.Found("test", storagetest.Member("n1", "10.67.0.2"), storagetest.Member("n2", "10.67.0.3"),
+		storagetest.Member("n3", "10.67.0.4"))
 }
 
 func (s *scene) buckets(ids []string) {
-	_, epoch := storage.ViewOf(s.state).BucketOwner(0)
-	b := storage.SetBuckets{Epoch: epoch + 1}
-	for i := range b.Owners {
-		b.Owners[i] = storage.NodeID(ids[i%len(ids)])
-	}
-	if r := s.apply(b); r.Refusal != storage.Granted {
-		s.t.Fatalf("buckets refused: %d", r.Refusal)
+	if err := s.Own(func(i int) storage.NodeID { return storage.NodeID(ids[i%len(ids)]) }); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
 // pass lets time go by on all clocks.
 func (s *scene) pass(d time.Duration) {
-	s.now = s.now.Add(lease.Seconds(d / time.Second))
+	s.Pass(d)
 	s.clock.now = s.clock.now.Add(d)
 }
 
@@ -154,7 +143,7 @@ func (s *scene) do(words []string) {
 			s.t.Fatal(err)
 		}
 		s.pass(d)
-		s.apply(storage.Tick{})
+		s.Apply(storage.Tick{})
 	case "quorum": // there, lost, unknown
 		s.quorum = map[string]error{"there": nil, "lost": storage.ErrNoLeader,
 			"unknown": storage.ErrUnknown}[arg]
@@ -192,8 +181,8 @@ func (s *scene) hear(words []string) string {
 	if o != s.ended {
 		s.t.Errorf("outcome %v, and the observer was told %v", o, s.ended)
 	}
-	if waited := s.clock.now.Sub(began).Truncate(time.Second); waited > 0 {
-		s.now = s.now.Add(lease.Seconds(waited / time.Second))
+	if waited := s.clock.now.Sub(began); waited > 0 {
+		s.Pass(waited)
 	}
 	return strings.Join(append(s.trace, "outcome  "+o.String()), "\n") + "\n"
 }
@@ -210,9 +199,6 @@ func (s *scene) wait(d time.Duration) {
 	}
 }
 
-// Read implements Reader.
-func (s *scene) Read(f func(storage.View)) { f(storage.ViewOf(s.state)) }
-
 // Propose implements Proposer.
 func (s *scene) Propose(_ context.Context, c storage.Command) (storage.Result, error) {
 	s.say("propose  %s", describe(c))
@@ -221,7 +207,7 @@ func (s *scene) Propose(_ context.Context, c storage.Command) (storage.Result, e
 	if s.quorum != nil {
 		return storage.Result{}, s.quorum
 	}
-	r := s.apply(c)
+	r := s.Apply(c)
 	if r.Refusal != storage.Granted {
 		s.say("refused  %d known=%v authoritative=%v", r.Refusal, r.Known, r.Authoritative)
 	}
@@ -232,7 +218,7 @@ func (s *scene) Propose(_ context.Context, c storage.Command) (storage.Result, e
 func (s *scene) Extend(e storage.Extend) { s.say("extend   %v %v", e.Key, e.Addr) }
 
 // Upper implements Timekeeper.
-func (s *scene) Upper() (lease.Instant, bool) { return s.now, s.anchor }
+func (s *scene) Upper() (lease.Instant, bool) { return s.At, s.anchor }
 
 // InTouch implements Timekeeper.
 func (s *scene) InTouch() bool { return s.touch }

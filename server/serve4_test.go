@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,13 +19,13 @@ import (
 	"port67/storage"
 	"port67/storage/config"
 	"port67/storage/lease"
+	"port67/storage/storagetest"
 )
 
 // site is all ports of a Server at once, for many clients at a time: one state, replies by transaction.
 type site struct {
 	mu      sync.RWMutex
-	state   *storage.State
-	index   uint64
+	alone   *storagetest.Alone
 	replies map[uint32][]byte
 
 	ignored, omitted, classErrors atomic.Int64
@@ -32,7 +33,7 @@ type site struct {
 
 func newSite(tb testing.TB) (*site, *Server) {
 	tb.Helper()
-	s := &site{state: storage.New(), replies: map[uint32][]byte{}}
+	s := &site{alone: storagetest.New(), replies: map[uint32][]byte{}}
 	prefix := netip.MustParsePrefix("10.67.0.0/16")
 	c := &config.Config{
 		Booking: config.Booking{FactorPercent: 200, Grace: 120, GracePermille: 10, Pause: 60},
@@ -41,17 +42,12 @@ func newSite(tb testing.TB) (*site, *Server) {
 			First: netip.MustParseAddr("10.67.1.0"), Last: netip.MustParseAddr("10.67.2.255"),
 		}}}}},
 	}
-	b := storage.SetBuckets{Epoch: 1}
-	for i := range b.Owners {
-		b.Owners[i] = "n1"
-	}
-	for _, cmd := range []storage.Command{
-		storage.Found{ClusterID: "test", Node: member("n1", "10.67.0.2")}, b,
-		storage.SetConfig{Config: c, Author: "test"},
-	} {
-		if r, _ := s.Propose(tb.Context(), cmd); r.Refusal != storage.Granted {
-			tb.Fatalf("scene: %T refused: %d %s", cmd, r.Refusal, r.Detail)
-		}
+	if err := errors.Join(
+		s.alone.Found("test", storagetest.Member("n1", "10.67.0.2")),
+		s.alone.Own(func(int) storage.NodeID { return "n1" }),
+		s.alone.Must(storage.SetConfig{Config: c, Author: "test"}),
+	); err != nil {
+		tb.Fatal(err)
 	}
 	return s, New(Options{
 		Self: "n1", Cluster: "test", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s, Clock: s,
@@ -62,14 +58,13 @@ func newSite(tb testing.TB) (*site, *Server) {
 func (s *site) Read(f func(storage.View)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	f(storage.ViewOf(s.state))
+	s.alone.Read(f)
 }
 
 func (s *site) Propose(_ context.Context, c storage.Command) (storage.Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.index++
-	return s.state.Apply(s.index, storage.Entry{At: lease.Genesis, Commands: []storage.Command{c}})[0], nil
+	return s.alone.Apply(c), nil
 }
 
 func (s *site) Extend(storage.Extend)                                {}
@@ -221,7 +216,7 @@ func TestServe4_V4_111_W_053_RapidCommitBeyondTheLimit(t *testing.T) {
 		kind, a := s.reply(uint32(xid))
 		return o, kind, a
 	}
-	before, seen := s.index, map[netip.Addr]bool{}
+	before, seen := s.alone.Index, map[netip.Addr]bool{}
 	for i := 1; i <= 10; i++ {
 		want, kindWanted := Acknowledged, dhcp4.ACK
 		if i > 3 {
@@ -233,7 +228,7 @@ func TestServe4_V4_111_W_053_RapidCommitBeyondTheLimit(t *testing.T) {
 		}
 		seen[a] = true
 	}
-	if n := s.index - before; n != 3 {
+	if n := s.alone.Index - before; n != 3 {
 		t.Errorf("%d entries of the log, want 3", n)
 	}
 	if o, _, _ := hear(11, "DISCOVER rapid= cid=0001"); o != Acknowledged {

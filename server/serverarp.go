@@ -9,6 +9,7 @@ import (
 
 	"port67/server/dhcp4"
 	"port67/server/rarp"
+	"port67/server/recent"
 	"port67/storage"
 )
 
@@ -63,8 +64,7 @@ type RARP struct {
 
 	mu        sync.Mutex
 	memory    *rarp.Memory
-	misplaced map[misplaced]bool
-	told      []misplaced // what is in misplaced, the oldest first
+	misplaced *recent.Map[misplaced, struct{}] // those that the log was told of
 }
 
 // misplaced is a device that asked on another link than the one of its address.
@@ -75,7 +75,9 @@ type misplaced struct {
 
 // NewRARP returns a RARP on the ports of o.
 func NewRARP(o RARPOptions) *RARP {
-	return &RARP{o: o, memory: rarp.NewMemory(devicesMax), misplaced: make(map[misplaced]bool)}
+	return &RARP{
+		o: o, memory: rarp.NewMemory(devicesMax), misplaced: recent.NewMap[misplaced, struct{}](misplacedMax),
+	}
 }
 
 // Serve carries one frame from the wire to its reply, and says how that ended. The observer and the debug log
@@ -193,16 +195,11 @@ func (r *RARP) ended(x *exchangeByRARP) {
 func (r *RARP) isNews(m misplaced) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.misplaced[m] {
-		return false
+	_, known := r.misplaced.Get(m)
+	if !known {
+		r.misplaced.Put(m, struct{}{})
 	}
-	if len(r.told) >= misplacedMax {
-		delete(r.misplaced, r.told[0])
-		r.told = r.told[1:]
-	}
-	r.misplaced[m] = true
-	r.told = append(r.told, m)
-	return true
+	return !known
 }
 
 // outcomeOfRARP returns the outcome of a frame that was not answered.

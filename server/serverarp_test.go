@@ -19,6 +19,7 @@ import (
 	"port67/storage"
 	"port67/storage/configfile"
 	"port67/storage/lease"
+	"port67/storage/storagetest"
 )
 
 // rarpConfig promises addresses by RARP to devices 1 and 2, and on another link to device 3.
@@ -37,9 +38,8 @@ const rarpConfig = `subnets:
 // floor is three nodes on one link that hear the same frames and tell each other what they have answered. It
 // is the ports that they share.
 type floor struct {
+	*storagetest.Alone
 	t     *testing.T
-	state *storage.State
-	index uint64
 	nodes []*stand
 	now   time.Time
 }
@@ -64,10 +64,10 @@ func newFloor(t *testing.T, yaml string) *floor {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	f := &floor{t: t, state: storage.New(), now: time.Unix(1_000_000, 0)}
-	f.must(storage.Found{ClusterID: "test", Node: member("n1", "10.67.0.2")})
-	f.must(storage.PutNode{Node: member("n2", "10.67.0.3")})
-	f.must(storage.PutNode{Node: member("n3", "10.67.0.4")})
+	f := &floor{t: t, Alone: storagetest.New(), now: time.Unix(1_000_000, 0)}
+	if err := found(f.Alone); err != nil {
+		t.Fatal(err)
+	}
 	f.must(storage.SetConfig{Config: c, Author: "test"})
 	for _, id := range []storage.NodeID{"n1", "n2", "n3"} {
 		s := &stand{floor: f, id: id, touch: true}
@@ -83,29 +83,28 @@ func newFloor(t *testing.T, yaml string) *floor {
 
 func (f *floor) must(c storage.Command) {
 	f.t.Helper()
-	f.index++
-	r := f.state.Apply(f.index, storage.Entry{At: lease.Genesis, Commands: []storage.Command{c}})[0]
-	if r.Refusal != storage.Granted {
-		f.t.Fatalf("%T refused: %d %s", c, r.Refusal, r.Detail)
+	if err := f.Must(c); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
 // own gives all buckets but one each to the first of ids: all serve, and the first is the owner of each device.
 func (f *floor) own(ids ...storage.NodeID) {
 	f.t.Helper()
-	_, epoch := storage.ViewOf(f.state).BucketOwner(0)
-	b := storage.SetBuckets{Epoch: epoch + 1}
-	for i := range b.Owners {
-		b.Owners[i] = ids[0]
-	}
-	copy(b.Owners[:], ids[1:])
+	devices := make(map[int]bool)
 	for d := range byte(6) {
-		b.Owners[lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, d}).Bucket()] = ids[0]
+		devices[int(lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, d}).Bucket())] = true
 	}
-	f.must(b)
+	if err := f.Own(func(bucket int) storage.NodeID {
+		if bucket+1 < len(ids) && !devices[bucket] {
+			return ids[bucket+1]
+		}
+		return ids[0]
+	}); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
-func (f *floor) Read(read func(storage.View))                         { read(storage.ViewOf(f.state)) }
 func (f *floor) Now() time.Time                                       { return f.now }
 func (f *floor) Wait(context.Context, time.Duration, <-chan struct{}) {}
 
@@ -258,8 +257,8 @@ func TestRARP_RP_006_WarnsOnceOfEachDeviceOnAnotherLink(t *testing.T) {
 	for i := range 2 * misplacedMax {
 		n.rarp.isNews(misplaced{addr: netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})})
 	}
-	if len(n.rarp.misplaced) != misplacedMax || len(n.rarp.told) != misplacedMax {
-		t.Errorf("%d devices remembered, want %d", len(n.rarp.misplaced), misplacedMax)
+	if got := n.rarp.misplaced.Len(); got != misplacedMax {
+		t.Errorf("%d devices remembered, want %d", got, misplacedMax)
 	}
 }
 
@@ -337,15 +336,15 @@ func TestRARP_RP_011_Storm(t *testing.T) {
 // RP-012: when a device was heard last is known, and nothing enters the log of the cluster.
 func TestRARP_RP_012_NoLeaseButLastSeen(t *testing.T) {
 	f := newFloor(t, rarpConfig)
-	before, index := storage.ViewOf(f.state).Digest(), f.index
+	before, index := storage.ViewOf(f.State).Digest(), f.Index
 	f.ask(1)
 	f.now = f.now.Add(90 * time.Second)
 	f.ask(1)
 	if got := f.nodes[0].log.String(); strings.Count(got, "heard_before=1m30s") != 1 {
 		t.Errorf("the log does not say once when the device was heard before:\n%s", got)
 	}
-	v := storage.ViewOf(f.state)
-	if v.Digest() != before || f.index != index || v.LeaseCount() != 0 {
+	v := storage.ViewOf(f.State)
+	if v.Digest() != before || f.Index != index || v.LeaseCount() != 0 {
 		t.Errorf("the state has changed: %d leases", v.LeaseCount())
 	}
 }
@@ -381,7 +380,7 @@ func TestRARP_Wanted(t *testing.T) {
 		}
 	}
 	f := newFloor(t, rarpConfig)
-	f.state = storage.New()
+	f.State = storage.New()
 	if f.nodes[0].rarp.Wanted() {
 		t.Error("wanted without a configuration")
 	}

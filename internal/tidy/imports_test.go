@@ -37,6 +37,7 @@ var table = []row{
 	{"storage/option", pure, nil, nil, ""},
 	{"storage/config", pure, []string{"storage/lease", "storage/option"}, nil, ""},
 	{"storage", pure, []string{"storage/lease", "storage/config"}, nil, ""},
+	{"storage/storagetest", machinery, []string{"storage", "storage/lease"}, nil, ""},
 	{"storage/history", pure, []string{"storage", "storage/lease"}, nil, ""},
 	{
 		"storage/configfile", codec, []string{"storage/config", "storage/lease", "storage/option"},
@@ -70,11 +71,12 @@ var table = []row{
 		}, "consensus",
 	},
 
+	{"server/recent", pure, nil, nil, ""},
 	{
 		"server/dhcp4", pure, []string{"storage", "storage/config", "storage/lease"}, nil, "",
 	},
 	{
-		"server/rarp", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
+		"server/rarp", pure, []string{"server/dhcp4", "server/recent", "storage", "storage/config", "storage/lease"}, nil, "",
 	},
 	{
 		"server/leasequery", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
@@ -87,9 +89,8 @@ var table = []row{
 	{
 		"server", spine,
 		[]string{
-			"server/classify", "server/dhcp4", "server/leasequery", "server/rarp", "server/wire4", "storage",
-			"storage/config",
-			"storage/lease",
+			"server/classify", "server/dhcp4", "server/leasequery", "server/rarp", "server/recent", "server/wire4",
+			"storage", "storage/config", "storage/lease",
 		}, nil,
 		"keeps tables of exchanges and offers under a mutex; time is a port",
 	},
@@ -158,6 +159,7 @@ var table = []row{
 		"ops/conformance", machinery,
 		[]string{
 			"ops/lab", "server", "server/dhcp4", "storage", "storage/configfile", "storage/lease",
+			"storage/storagetest",
 		}, []string{"golang.org/x/sys/unix"}, "frames in and out; plays to the core and over the lab's wire",
 	},
 	{"ops/lab/demo", machinery, []string{"ops/lab"}, nil, "make run"},

@@ -44,8 +44,8 @@ func offer() Check { return kindOf(typeOffer) }
 func ack() Check   { return kindOf(typeACK) }
 func nak() Check   { return kindOf(typeNAK) }
 
-// bootp expects silence or a reply that is no DHCP message.
-func bootp() Check {
+// noDHCP expects silence or a reply that is no DHCP message.
+func noDHCP() Check {
 	return Check{Silence: true, See: func(r *Reply, _ *Memory) string {
 		if r == nil || r.Kind() == 0 {
 			return ""
@@ -329,7 +329,10 @@ func size(least, most int) Check {
 func octets(name string, at int, want ...byte) Check {
 	return see(func(r *Reply, _ *Memory) string {
 		if got := r.Payload[at : at+len(want)]; !bytes.Equal(got, want) {
-			return fmt.Sprintf("%s %x", name, bytes.TrimRight(got, "\x00"))
+			if got = bytes.TrimRight(got, "\x00"); len(got) == 0 {
+				return name + " of zeros"
+			}
+			return fmt.Sprintf("%s %x", name, got)
 		}
 		return ""
 	})
@@ -377,10 +380,10 @@ func sumsRight() Check {
 }
 
 // unsound says what is wrong with a reply of ours, whatever it answers (V4-029, V4-031, V4-038, V4-041 …
-// V4-043, V4-050, V4-052).
+// V4-043, V4-050, V4-052, BP-005, BP-015, BP-018).
 func unsound(r *Reply, m *Memory) []string {
 	checks := []Check{
-		laidOut(), once(), size(payloadMin, 1472), octets("hops", 3, 0), octets("secs", 8, 0, 0),
+		laidOut(), once(), size(payloadMin, 1472),
 		octets("op and hardware", 0, 2, m.Sent.HType, m.Sent.HLen), octets("chaddr", 28, m.Sent.CHAddr[:]...),
 		none(optRequested, optList, optMaxSize),
 	}
@@ -388,7 +391,10 @@ func unsound(r *Reply, m *Memory) []string {
 		return []string{fmt.Sprintf("xid %x", r.XID)}
 	}
 	if r.Kind() != 0 {
-		checks = append(checks, every(optServer), begins(optType, optServer))
+		checks = append(checks, every(optServer), begins(optType, optServer), octets("hops", 3, 0),
+			octets("secs", 8, 0, 0))
+	} else {
+		checks = append(checks, none(onlyDHCP...))
 	}
 	if r.Frame.OnWire {
 		checks = append(checks, sumsRight())

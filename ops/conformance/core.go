@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"port67/storage"
 	"port67/storage/configfile"
 	"port67/storage/lease"
+	"port67/storage/storagetest"
 )
 
 // ourConfig is the network as our configuration says it.
@@ -24,46 +26,35 @@ var ourConfig []byte
 // core is the Server of one node, with a replicated state but without a cluster or a socket. It is all of
 // its ports.
 type core struct {
+	*storagetest.Alone
 	server *server.Server
-	state  *storage.State
-	index  uint64
-	now    lease.Instant
+	rarp   *server.RARP
 	wall   time.Time
 	sent   []*Reply
 	broken error // what Send4 was given that cannot be read
 }
 
-// NewCore returns a cluster of one node that owns all clients, in this process. It plays one vector at a
-// time.
+// NewCore returns one node of two in this process, which owns all clients. It plays one vector at a time.
 func NewCore() (Subject, error) {
 	c, problems := configfile.Decode("port67.yaml", ourConfig)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("port67.yaml: %v", problems)
 	}
-	s := &core{state: storage.New(), now: lease.Genesis, wall: time.Unix(1_000_000, 0)}
+	s := &core{Alone: storagetest.New(), wall: time.Unix(1_000_000, 0)}
 	s.server = server.New(server.Options{
 		Self: "n1", Cluster: "conformance", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s,
 		Observer: s, Clock: s, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
-	n1 := storage.Node{ID: "n1", Name: "n1", Addresses: []netip.Addr{serverAddr}, Level: 1}
-	var all storage.SetBuckets
-	all.Epoch = 1
-	for i := range all.Owners {
-		all.Owners[i] = "n1"
-	}
-	for _, c := range []storage.Command{
-		storage.Found{ClusterID: "conformance", Node: n1}, all, storage.SetConfig{Config: c, Author: "conformance"},
-	} {
-		if r := s.apply(c); r.Refusal != storage.Granted {
-			return nil, fmt.Errorf("%T is refused: %d %s", c, r.Refusal, r.Detail)
-		}
-	}
-	return s, nil
-}
-
-func (s *core) apply(c storage.Command) storage.Result {
-	s.index++
-	return s.state.Apply(s.index, storage.Entry{At: s.now, Commands: []storage.Command{c}})[0]
+	s.rarp = server.NewRARP(server.RARPOptions{
+		Self: "n1", Cluster: "conformance", Reader: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s,
+		Clock: s, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	return s, errors.Join(
+		s.Found("conformance", storagetest.Member("n1", serverAddr.String()),
+			storagetest.Member("n2", "10.67.0.3")),
+		s.Own(func(int) storage.NodeID { return "n1" }),
+		s.Must(storage.SetConfig{Config: c, Author: "conformance"}),
+	)
 }
 
 // Hear implements Subject. Silence is exact: when Serve4 has returned, nothing comes any more.
@@ -76,6 +67,24 @@ func (s *core) Hear(d *Draft, _ *Memory, _ bool) (*Reply, error) {
 			Prefixes: []netip.Prefix{netip.PrefixFrom(serverAddr, 16)},
 		},
 	})
+	return s.reply()
+}
+
+// HearRARP implements Subject.
+func (s *core) HearRARP(d *RARPDraft, _ bool) (*Reply, error) {
+	s.sent, s.broken = nil, nil
+	s.rarp.Serve(context.Background(), server.RARPFrame{
+		Octets: d.frame(), Own: [6]byte{2, 0x67, 0xfe, 0, 0, 0xfe}, Heard: s.wall,
+		Ingress: dhcp4.Ingress{
+			IfIndex: 3, Interface: "eth0", Local: serverAddr, MTU: 1500,
+			Prefixes: []netip.Prefix{netip.PrefixFrom(serverAddr, 16)},
+		},
+	})
+	return s.reply()
+}
+
+// reply returns what was sent since the last message was heard.
+func (s *core) reply() (*Reply, error) {
 	switch {
 	case s.broken != nil:
 		return nil, s.broken
@@ -89,27 +98,24 @@ func (s *core) Hear(d *Draft, _ *Memory, _ bool) (*Reply, error) {
 
 // Pass implements Subject.
 func (s *core) Pass(d time.Duration) {
-	s.now = s.now.Add(lease.Seconds(d / time.Second))
+	s.Alone.Pass(d)
 	s.wall = s.wall.Add(d)
-	s.apply(storage.Tick{})
+	s.Apply(storage.Tick{})
 }
 
 // Ours implements Subject.
 func (s *core) Ours() bool { return true }
 
-// Read implements server.Reader.
-func (s *core) Read(f func(storage.View)) { f(storage.ViewOf(s.state)) }
-
 // Propose implements server.Proposer.
 func (s *core) Propose(_ context.Context, c storage.Command) (storage.Result, error) {
-	return s.apply(c), nil
+	return s.Apply(c), nil
 }
 
 // Extend implements server.Proposer.
 func (s *core) Extend(storage.Extend) {}
 
 // Upper implements server.Timekeeper.
-func (s *core) Upper() (lease.Instant, bool) { return s.now, true }
+func (s *core) Upper() (lease.Instant, bool) { return s.At, true }
 
 // InTouch implements server.Timekeeper.
 func (s *core) InTouch() bool { return true }
@@ -136,6 +142,19 @@ func (s *core) Send4(_ context.Context, payload []byte, to dhcp4.Dest) error {
 	s.sent = append(s.sent, r)
 	return nil
 }
+
+// SendRARP implements server.SenderRARP.
+func (s *core) SendRARP(_ context.Context, _ int, frame []byte) error {
+	r, ok := readRARP(frame)
+	if !ok {
+		s.broken = fmt.Errorf("no reply by RARP: % x", frame)
+	}
+	s.sent = append(s.sent, r)
+	return nil
+}
+
+// EndedRARP implements server.ObserverRARP.
+func (s *core) EndedRARP(server.Outcome, time.Duration) {}
 
 // Ended, Ignored, Irregular, Omitted, ClassErrors and Limited implement server.Observer.
 func (s *core) Ended(dhcp4.MessageType, server.Outcome, time.Duration) {}

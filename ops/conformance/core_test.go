@@ -64,6 +64,7 @@ type (
 )
 
 func (mute) Hear(*Draft, *Memory, bool) (*Reply, error) { return nil, nil }
+func (mute) HearRARP(*RARPDraft, bool) (*Reply, error)  { return nil, nil }
 func (mute) Pass(time.Duration)                         {}
 func (mute) Ours() bool                                 { return false }
 
@@ -71,6 +72,9 @@ func (babbler) Hear(d *Draft, _ *Memory, _ bool) (*Reply, error) {
 	answer := newDraft(typeOffer, [6]byte{})
 	answer.Op, answer.XID = 2, d.XID
 	return decodeReply(answer.payload(), Frame{})
+}
+func (babbler) HearRARP(*RARPDraft, bool) (*Reply, error) {
+	return &Reply{RARP: newRARP([6]byte{}).frame()}, nil
 }
 func (babbler) Pass(time.Duration) {}
 func (babbler) Ours() bool         { return false }

@@ -67,6 +67,7 @@ const (
 	SumRight Sum = iota
 	SumNone      // 0: the sender made none
 	SumWrong
+	SumUnfinished // left to an interface that does not make it, either
 )
 
 // newDraft returns what a client with this hardware address broadcasts.

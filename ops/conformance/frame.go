@@ -67,9 +67,9 @@ func udpAdded(packet []byte) uint16 {
 	return added(sum, packet[ipLen:])
 }
 
-// readFrame reads a frame as a reply, and is false for what is none. summed says that the UDP checksum was
-// yet to be made by an interface that does so (TP_STATUS_CSUMNOTREADY): then it counts as right.
-func readFrame(b []byte, summed bool) (*Reply, bool) {
+// readFrame reads a frame as a reply, and is false for what is none. pending says that its UDP checksum was
+// yet to be made.
+func readFrame(b []byte, pending bool) (*Reply, bool) {
 	if len(b) < etherLen+ipLen+udpLen || binary.BigEndian.Uint16(b[12:]) != etherIPv4 {
 		return nil, false
 	}
@@ -87,7 +87,8 @@ func readFrame(b []byte, summed bool) (*Reply, bool) {
 		Dst:   netip.AddrPortFrom(netip.AddrFrom4([4]byte(p[16:])), binary.BigEndian.Uint16(u[2:])),
 		IPSum: added(0, p[:ipLen]) == 0xffff,
 	}
-	f.UDPSum = summed || binary.BigEndian.Uint16(u[6:]) != 0 && udpAdded(p) == 0xffff
+	f.Pending = pending
+	f.UDPSum = pending || binary.BigEndian.Uint16(u[6:]) != 0 && udpAdded(p) == 0xffff
 	r, err := decodeReply(u[udpLen:], f)
 	return r, err == nil && r.Payload[0] == 2
 }

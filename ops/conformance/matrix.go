@@ -24,6 +24,9 @@ func Unexplained(table []Vector, columns []Column) []string {
 	return list
 }
 
+// Elsewhere begins the part of docs/conformance.md that internal/tidy writes, and Matrix does not return.
+const Elsewhere = "\n## Rows that the table does not show\n"
+
 // asTheRow is the cell of a vector of which nothing else was seen.
 const asTheRow = "as the row"
 
@@ -100,7 +103,8 @@ clear.
 
 A cell says that the server does as the row asks, or what was seen instead. That is no judgement: rows that
 are not an RFC's MUST are our choice where RFCs leave one, and a server can do well without them. The notes
-say who is right where servers differ. What needs time to pass is played to the protocol's core alone (–).
+say who is right where servers differ. A dash means that a vector is not played: what needs time to pass is
+played to the protocol's core alone, and RARP, which the others do not serve, to ours alone.
 
 Repeat it as root, on Debian 12, by make conformance, which writes this page anew. make test plays the same
 table to the core in process, make lab to port67d on the wire, and both fail where a vector does.

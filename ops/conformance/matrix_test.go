@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"port67/ops/lab"
@@ -60,7 +61,12 @@ func TestMatrix(t *testing.T) {
 		return
 	}
 	page := filepath.Join("..", "..", "docs", "conformance.md")
-	if err := os.WriteFile(page, []byte(Matrix(all, columns)), 0o644); err != nil {
+	before, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(before), Elsewhere)
+	if err := os.WriteFile(page, []byte(Matrix(all, columns)+Elsewhere+rest), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range Unexplained(all, columns) {

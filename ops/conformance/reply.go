@@ -9,6 +9,7 @@ import (
 
 // Reply is a datagram from a server, as far as it can be read. Its octets are in Payload.
 type Reply struct {
+	RARP    []byte // the frame, if it is one by RARP; nothing else is set then
 	Payload []byte
 	Frame   Frame
 
@@ -29,8 +30,9 @@ type Frame struct {
 	EthDst   []byte // nil if not known: the kernel finds it by ARP
 	Src, Dst netip.AddrPort
 	TTL      byte
-	// IPSum and UDPSum say whether the checksums are right; a UDP checksum of 0 is not.
-	IPSum, UDPSum bool
+	// IPSum and UDPSum say whether the checksums are right; a UDP checksum of 0 is not. Pending says that the
+	// latter was yet to be made by an interface that does so (TP_STATUS_CSUMNOTREADY): then it counts as right.
+	IPSum, UDPSum, Pending bool
 }
 
 // Option is one option, or a piece of one.
@@ -130,8 +132,11 @@ func (r *Reply) addr(code byte) netip.Addr {
 
 // name says what kind of message it is.
 func (r *Reply) name() string {
-	if r == nil {
+	switch {
+	case r == nil:
 		return "silent"
+	case r.RARP != nil:
+		return "a reply by RARP"
 	}
 	switch r.Kind() {
 	case typeOffer:
@@ -141,6 +146,9 @@ func (r *Reply) name() string {
 	case typeNAK:
 		return "NAK"
 	case 0:
+		if r.YIAddr.IsUnspecified() {
+			return "BOOTREPLY without an address"
+		}
 		return "BOOTREPLY"
 	}
 	return fmt.Sprintf("message type %d", r.Kind())

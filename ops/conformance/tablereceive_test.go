@@ -8,7 +8,8 @@ import (
 // table is every vector. What a row asks for stands in the row's own words as far as they are short.
 func table() []Vector {
 	return slices.Concat(reception(), destination(), sizes(), header(), options(), leaseTimes(), identities(),
-		discovers(), atOnce(), selects(), reboots(), renewals(), leaving(), informs())
+		discovers(), atOnce(), selects(), reboots(), renewals(), leaving(), informs(), matched(),
+		bootpRequests(), bootpReplies(), clients(), bootROMs(), firmwares(), rarps())
 }
 
 // The broadcast address of the ingress, a multicast address and addresses off the link, as ciaddr or giaddr.
@@ -34,9 +35,9 @@ func reception() []Vector {
 		{Rows: "V4-004", Asks: "244 octets: OFFER", Steps: then(discover(least(0)).want(offer())),
 			Note: "RFC 1542 §2.1 lets a server discard less than 300 octets. Clients send it, and all answer it."},
 		{Rows: "V4-005", Asks: "no option 53: no DHCP message in reply", Steps: then(
-			discover(kind(0)).want(bootp()))},
+			discover(kind(0)).want(noDHCP()))},
 		{Rows: "V4-005", Asks: "a foreign cookie: no DHCP message in reply", Steps: then(
-			discover(set(func(d *Draft) { d.Cookie = []byte("CMU\x00") })).want(bootp()))},
+			discover(set(func(d *Draft) { d.Cookie = []byte("CMU\x00") })).want(noDHCP()))},
 		{Rows: "V4-006", Asks: "hlen 17: silence", Note: "chaddr has 16 octets; nobody can say who that is.", Steps: then(discover(hardwareLen(17)).silent())},
 		{Rows: "V4-007", Asks: "hlen 0 and no client identifier: silence", Note: "Nothing identifies the client (RFC 2131 §4.2), and the next such client has the same address.", Steps: then(
 			discover(hardwareLen(0), hardware()).silent())},
@@ -116,7 +117,8 @@ func parsing() []Vector {
 		{Rows: "V4-016", Asks: "option 53 of two octets: silence", Note: "RFC 2132 §9.6: its length is 1. The row is our choice; all others take the first octet, and no client is known to send it.", Steps: then(
 			discover(kind(0), opt(optType, typeDiscover, 0)).silent())},
 		{Rows: "V4-016", Asks: "option 53 of no octet: silence", Steps: then(
-			discover(kind(0), opt(optType)).silent())},
+			discover(kind(0), opt(optType)).silent()),
+			Note: "RFC 2132 §9.6: its length is 1. Who takes it for a BOOTREQUEST gives an address without end."},
 	}
 }
 

@@ -46,7 +46,7 @@ func sizes() []Vector {
 	rich := by("10.73.0.1")
 	agent := append([]byte{1, 200}, bytes.Repeat([]byte{'c'}, 200)...)
 	return []Vector{
-		{Rows: "V4-031", Asks: "a small OFFER: at least 300 octets", Steps: then(
+		{Rows: "V4-031 W-029", Asks: "a small OFFER: at least 300 octets", Steps: then(
 			discover(list(1)).want(offer(), size(300, 548))),
 			Note: "RFC 1542 §2.1 has no shorter message than 300 octets, and there are clients that drop it."},
 		{Rows: "V4-031 V4-048", Asks: "a NAK: at least 300 octets", Note: "RFC 1542 §2.1 has no shorter message than 300 octets, and there are clients that drop it.", Steps: then(

@@ -14,7 +14,7 @@ const (
 // atOnce is what a DISCOVER brings beside an OFFER, or instead of one (rows V4-111 and V4-115), and the name of the
 // client (row V4-069).
 func atOnce() []Vector {
-	quick, patient := by("10.78.0.1"), by("10.79.0.1")
+	quick, patient := by("10.83.0.1"), by("10.84.0.1")
 	rapid := opt(optRapid)
 	wired := []byte("\x07printer\x07example\x03org\x00")
 	fqdn := func(flags byte, name ...byte) Edit { return opt(optFQDN, append([]byte{flags, 0, 0}, name...)...) }
@@ -36,7 +36,7 @@ func atOnce() []Vector {
 		"updates the DNS here; Kea says so, with other codes."
 	return []Vector{
 		{Rows: "V4-111 W-015", Asks: "rapid commit: ACK with option 80, and a lease", Note: noRapid, Steps: then(
-			discover(quick, rapid).want(ack(), every(optRapid, optLease), inside("10.78.0.0/24")),
+			discover(quick, rapid).want(ack(), every(optRapid, optLease), inside("10.83.0.0/24")),
 			renew(leased).want(ack(), yours(leased), none(optRapid)))},
 		{Rows: "V4-111", Asks: "rapid commit again: the same address", Note: noRapid, Steps: then(
 			discover(quick, rapid).want(ack()).before(), discover(quick, rapid).want(ack(), yours(leased)))},

@@ -31,6 +31,7 @@ const (
 	Everywhere Where = iota
 	InProcess        // needs time to pass
 	OnWire           // is about frames
+	Ours             // asks for what no other server of the matrix has
 )
 
 // Step is one message and what shall come of it. In a step that lets time pass, nothing is sent.
@@ -40,6 +41,8 @@ type Step struct {
 	Edits  []Edit
 	Want   []Check
 	Pass   time.Duration
+	// RARP makes a frame that is sent instead of a message; nil in all other steps.
+	RARP func(m *Memory) *RARPDraft
 	// Before means that the step only prepares what is asked.
 	Before bool
 }
@@ -62,6 +65,7 @@ type Memory struct {
 	First    netip.Addr // yiaddr of the first ACK
 	ServerID netip.Addr // option 54 of the last reply
 	Sent     *Draft     // the last message
+	SentRARP *RARPDraft // the last frame by RARP
 	Last     *Reply     // the last reply
 	Offered  *Reply     // the last OFFER
 	Selects  bool       // whether the last reply was an OFFER
@@ -84,6 +88,8 @@ func (m *Memory) own(n int) netip.Addr {
 type Subject interface {
 	// Hear sends d and returns the reply to it, nil if there was none. silence says that none is expected.
 	Hear(d *Draft, m *Memory, silence bool) (*Reply, error)
+	// HearRARP sends a frame and returns the reply by RARP to the device that it is about.
+	HearRARP(d *RARPDraft, silence bool) (*Reply, error)
 	// Pass lets time pass.
 	Pass(d time.Duration)
 	// Ours says that the server is ours, whose every reply must be sound.
@@ -120,6 +126,9 @@ func (v *Vector) Play(n int, s Subject) (seen []string, err error) {
 				break
 			}
 		}
+		if step.RARP != nil {
+			continue
+		}
 		if s.Ours() && r != nil {
 			seen = append(seen, unsound(r, m)...)
 		}
@@ -130,6 +139,11 @@ func (v *Vector) Play(n int, s Subject) (seen []string, err error) {
 
 // play sends the message of a step and returns what came.
 func (m *Memory) play(step Step, s Subject) (*Reply, error) {
+	silence := len(step.Want) > 0 && step.Want[0].Silence
+	if step.RARP != nil {
+		m.SentRARP = step.RARP(m)
+		return s.HearRARP(m.SentRARP, silence)
+	}
 	d := newDraft(step.Kind, m.Hardware)
 	if step.Kind != typeRequest || !m.Selects {
 		m.xid++ // A REQUEST that selects repeats that of the DISCOVER (RFC 2131 §4.4.1).
@@ -139,7 +153,6 @@ func (m *Memory) play(step Step, s Subject) (*Reply, error) {
 		edit(d, m)
 	}
 	m.Sent = d
-	silence := len(step.Want) > 0 && step.Want[0].Silence
 	r, err := s.Hear(d, m, silence)
 	if err != nil {
 		return nil, fmt.Errorf("message %d of client %d: %w", step.Kind, step.Client, err)

@@ -27,19 +27,22 @@ const (
 // for their addresses by ARP.
 type Wire struct {
 	raw       *os.File
-	mac       [6]byte // of the interface; relays have it, too
+	offload   *os.File // sends frames whose checksum is yet to be made
+	mac       [6]byte  // of the interface; relays have it, too
 	serverMAC [6]byte
 	ours      bool
 
 	mu      sync.Mutex
-	waiting map[uint32]chan *Reply // by xid
-	homes   map[netip.Addr][6]byte // who has an address, for ARP
+	waiting map[uint32]chan *Reply  // by xid
+	devices map[[6]byte]chan *Reply // by target, for RARP
+	homes   map[netip.Addr][6]byte  // who has an address, for ARP
 }
 
 // NewWire opens the clients' end on eth0 of end, towards the server on eth0 of at, and makes the server send
 // there what goes beyond its link. ours says that the server is ours.
 func NewWire(ctx context.Context, end, at *lab.Host, ours bool) (*Wire, error) {
-	w := &Wire{ours: ours, waiting: make(map[uint32]chan *Reply), homes: make(map[netip.Addr][6]byte)}
+	w := &Wire{ours: ours, waiting: make(map[uint32]chan *Reply), homes: make(map[netip.Addr][6]byte),
+		devices: make(map[[6]byte]chan *Reply)}
 	err := at.In(func() error {
 		eth0, err := net.InterfaceByName("eth0")
 		if err == nil {
@@ -82,11 +85,23 @@ func (w *Wire) open() error {
 		unix.Bind(fd, &unix.SockaddrLinklayer{
 			Protocol: binary.NativeEndian.Uint16(order[:]), Ifindex: eth0.Index,
 		}),
+		w.openOffload(eth0.Index),
 	)
 }
 
-// Close closes the socket.
-func (w *Wire) Close() error { return w.raw.Close() }
+// openOffload opens a second socket, which only sends, and whose frames begin with a struct virtio_net_hdr.
+func (w *Wire) openOffload(eth0 int) error {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	w.offload = os.NewFile(uintptr(fd), "offload")
+	return errors.Join(unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1),
+		unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: eth0}))
+}
+
+// Close closes the sockets.
+func (w *Wire) Close() error { return errors.Join(w.raw.Close(), w.offload.Close()) }
 
 // Hear implements Subject.
 func (w *Wire) Hear(d *Draft, _ *Memory, silence bool) (*Reply, error) {
@@ -108,19 +123,52 @@ func (w *Wire) Hear(d *Draft, _ *Memory, silence bool) (*Reply, error) {
 		delete(w.waiting, d.XID)
 		w.mu.Unlock()
 	}()
-	if _, err := w.raw.Write(d.frame(src, dst)); err != nil {
+	if err := w.send(d, d.frame(src, dst)); err != nil {
 		return nil, err
 	}
+	return await(came, silence), nil
+}
+
+// HearRARP implements Subject.
+func (w *Wire) HearRARP(d *RARPDraft, silence bool) (*Reply, error) {
+	came := make(chan *Reply, 8)
+	w.mu.Lock()
+	w.devices[d.THA] = came
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		delete(w.devices, d.THA)
+		w.mu.Unlock()
+	}()
+	if _, err := w.raw.Write(d.frame()); err != nil {
+		return nil, err
+	}
+	return await(came, silence), nil
+}
+
+// await returns the reply that comes, nil if none does. silence says that none is expected.
+func await(came <-chan *Reply, silence bool) *Reply {
 	wait := patience
 	if silence {
 		wait = patienceSilence
 	}
 	select {
 	case r := <-came:
-		return r, nil
+		return r
 	case <-time.After(wait):
-		return nil, nil
+		return nil
 	}
+}
+
+// send puts the frame of d on the wire.
+func (w *Wire) send(d *Draft, frame []byte) error {
+	var err error
+	if d.Sum == SumUnfinished {
+		_, err = w.offload.Write(unfinished(frame))
+	} else {
+		_, err = w.raw.Write(frame)
+	}
+	return err
 }
 
 // Pass implements Subject. Time on the wire passes by itself.
@@ -154,7 +202,9 @@ func (w *Wire) listen() {
 		if binary.BigEndian.Uint16(frame[12:]) == etherARP {
 			w.answerARP(frame)
 		} else if r, ok := readFrame(frame, sumPending(oob[:oobn])); ok {
-			w.deliver(r)
+			deliver(w, w.waiting, r.XID, r)
+		} else if r, ok := readRARP(frame); ok {
+			deliver(w, w.devices, [6]byte(frame[32:]), r)
 		}
 	}
 }
@@ -173,11 +223,12 @@ func sumPending(oob []byte) bool {
 	return false
 }
 
-func (w *Wire) deliver(r *Reply) {
+// deliver gives r to who waits for it under that name.
+func deliver[Name comparable](w *Wire, waiting map[Name]chan *Reply, name Name, r *Reply) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {
-	case w.waiting[r.XID] <- r:
+	case waiting[name] <- r:
 	default: // Nobody waits for it.
 	}
 }
@@ -227,7 +278,7 @@ func (w *Wire) playSome(ctx context.Context, table []Vector, declines bool, verd
 	var all sync.WaitGroup
 	for i := range table {
 		v := &table[i]
-		if v.Only == InProcess || v.declines() != declines || ctx.Err() != nil {
+		if v.Only == InProcess || v.Only == Ours && !w.ours || v.declines() != declines || ctx.Err() != nil {
 			continue
 		}
 		turns <- struct{}{}

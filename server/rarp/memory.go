@@ -1,5 +1,7 @@
 package rarp
 
+import "port67/server/recent"
+
 // Millis is a moment in milliseconds since any beginning. It may go back when a clock is set.
 type Millis int64
 
@@ -20,9 +22,7 @@ const (
 // no other node has answered, and how often this one did. Only devices with a reservation come in, and the
 // oldest go out when it is full. What is forgotten costs a doubled or a late answer.
 type Memory struct {
-	devices map[uint64]*device
-	order   []uint64 // as they came in, the oldest first
-	max     int
+	devices *recent.Map[uint64, *device]
 }
 
 // device is the last that was heard of one device.
@@ -45,7 +45,7 @@ type Heard struct {
 }
 
 // NewMemory returns a Memory for so many devices.
-func NewMemory(limit int) *Memory { return &Memory{devices: make(map[uint64]*device), max: limit} }
+func NewMemory(limit int) *Memory { return &Memory{recent.NewMap[uint64, *device](limit)} }
 
 // Hear notes a request of a device at now and says whether it is this node's turn to answer, if ahead nodes
 // should do so before it: the first of them answers at once; the second when a device asks for the second
@@ -88,20 +88,15 @@ func (m *Memory) AnsweredElsewhere(id uint64, now Millis) {
 }
 
 // Len returns how many devices are remembered.
-func (m *Memory) Len() int { return len(m.devices) }
+func (m *Memory) Len() int { return m.devices.Len() }
 
 // device returns what is remembered of a device, made if there is nothing.
 func (m *Memory) device(id uint64) *device {
-	if d, ok := m.devices[id]; ok {
-		return d
+	d, ok := m.devices.Get(id)
+	if !ok {
+		d = &device{}
+		m.devices.Put(id, d)
 	}
-	if len(m.order) >= m.max {
-		delete(m.devices, m.order[0])
-		m.order = m.order[1:]
-	}
-	d := &device{}
-	m.devices[id] = d
-	m.order = append(m.order, id)
 	return d
 }
 

@@ -63,7 +63,9 @@ var keywords = map[string]word{
 	"expired-leases-processing":        needless("leases end by cluster time; nothing has to be reclaimed"),
 	"sanity-checks":                    needless("leases are checked when they are taken in"),
 	"parked-packet-limit":              needless("exchanges in flight are bounded"),
-	"allocator": left("the order of free addresses is a subnet's", "set allocation in the subnet"),
+	"allocator": left(
+		"the order of free addresses is a subnet's", "set allocation in the subnet",
+	),
 	"offer-lifetime":      left("an address on offer is kept for 120 s", ""),
 	"cache-threshold":     needless("renewals inside the booking are answered without the log"),
 	"cache-max-age":       needless("renewals inside the booking are answered without the log"),
