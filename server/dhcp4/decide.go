@@ -31,6 +31,8 @@ type Self struct {
 	Ears   Ears
 	// Classes are those of the view's configuration. They may be nil if it has no Named ones.
 	Classes Classes
+	// Trace is told how the decision and the reply to it came about; nil if nobody wants to know.
+	Trace *Trace
 }
 
 // Classes finds the classes of clients, lent to Decide.
@@ -127,6 +129,7 @@ type Decision struct {
 	addr     netip.Addr // what the client names; zero if nothing
 	serverID netip.Addr
 	bare     *config.Effective // what an OFFER of no address is made from
+	trace    *Trace
 }
 
 // Decide says what should be done about one client message, as far as this node can know.
@@ -140,6 +143,7 @@ type Decision struct {
 // Decide cannot fail: a message that deserves no answer is a Decision to be silent, with its Why. It keeps q
 // and in until Reply.
 func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
+	view = self.Trace.begin(view, self.Waited)
 	key, identified := q.ClientKey()
 	switch {
 	case q.Type != 0 && q.Type != Discover && q.Type != Request && q.Type != Decline && q.Type != Release &&
@@ -154,7 +158,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	}
 	c := chooser{view: view, self: self, q: q, in: in, d: Decision{
 		Config: view.Config(), Key: key, revision: view.Revision(), query: q, ingress: in,
-		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
+		keys: q.keys(key), Private: !q.Relayed() && addressed(in), trace: self.Trace,
 	}}
 	switch q.Type {
 	case 0:
@@ -170,6 +174,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	case Inform:
 		c.inform()
 	}
+	self.Trace.decided(&c)
 	if c.d.Why != Answer {
 		return Decision{
 			Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path, Irregular: c.d.Irregular,
@@ -195,6 +200,7 @@ func (c *chooser) locate(has netip.Addr) bool {
 		c.d.Irregular = BrokenRelayInfo
 	}
 	p, why := locate(c.d.Config, c.q, c.in, has)
+	c.self.Trace.located(&p, has)
 	if why != Answer {
 		c.d.Why = why
 		return false

@@ -15,6 +15,8 @@ type place struct {
 	by118 bool
 	// byAddr says that nothing but the client's address tells where it is.
 	byAddr bool
+	// by is what told where it is, for people.
+	by LinkBy
 }
 
 // locate finds the client's link: by the relay's link selection (RFC 3527), by the client's subnet selection
@@ -28,22 +30,25 @@ func locate(c *config.Compiled, q *Query, in *Ingress, has netip.Addr) (place, W
 	switch {
 	case selected:
 		p.subnet, ok = c.SubnetOf(selection)
+		p.by = ByLinkSelection
 	case wants:
 		p.subnet, ok = c.SubnetOf(wanted)
-		p.by118 = true
+		p.by118, p.by = true, BySubnetSelection
 	case q.Relayed():
 		p.subnet, ok = c.SubnetOf(q.GIAddr)
+		p.by = ByGIAddr
 	case has.IsValid():
 		p.subnet, ok = c.SubnetOf(has)
-		p.byAddr = true
+		p.byAddr, p.by = true, ByAddress
 	default:
 		p.subnet, ok = subnetOfIngress(c, in)
+		p.by = ByInterface
 	}
 	if !ok {
-		return place{}, UnknownLink
+		return place{by: p.by}, UnknownLink
 	}
 	if (selected || wants || q.Relayed()) && !mayRelay(p.subnet, q, has) {
-		return place{}, UnknownRelay
+		return place{by: p.by}, UnknownRelay
 	}
 	p.link = p.subnet.Link
 	return p, Answer
