@@ -142,10 +142,13 @@ type Server struct {
 
 	inflight   *inflight
 	offers     *offers
-	classes    classes
+	classes    *classes
 	rates      *rates
 	neighbours *neighbours
 	warnings   warnings
+
+	// trace is told how decisions come about; nil but in a rehearsal.
+	trace *dhcp4.Trace
 }
 
 // New returns a Server on the ports of o.
@@ -162,7 +165,7 @@ func New(o Options) *Server {
 		sender: o.Sender, observer: o.Observer, clock: o.Clock, log: o.Logger,
 		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
-		classes:    classes{log: o.Logger},
+		classes:    &classes{log: o.Logger},
 		rates:      newRates(),
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 	}
