@@ -222,6 +222,9 @@ func (s *scene) explain(d Datagram) func(Outcome) {
 			s.t.Errorf("explained as %v, %s to %+v; came as %v, %s to %+v", x.Outcome, replyWords(x.Payload), x.To, o,
 				replyWords(s.sent), s.sentTo)
 		}
+		for _, wrong := range foretoldOptions(x, s.sent) {
+			s.t.Errorf("explained: %s: %s", wrong, replyWords(s.sent))
+		}
 	}
 }
 
