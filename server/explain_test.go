@@ -224,10 +224,10 @@ func TestExplanation_Words(t *testing.T) {
 	}{
 		{"DISCOVER client=1 ask=3,42,119", []string{
 			"message DISCOVER", "way: directly on eth0",
-			"link: 10.67.0.0/24: that is where the addresses of the interface, 10.67.0.2/24 belongs",
+			"link: 10.67.0.0/24, by the addresses of the interface: 10.67.0.2/24",
 			"client: hw:1:02:67:00:00:00:01, by its hardware address",
 			"reservation: 10.67.0.50, host name printer in subnet 10.67.0.0/24, known by hw:1:02:67:00:00:00:01",
-			"rung reserved 10.67.0.50 taken", "cluster: it is not asked: an offer from this node's own part",
+			"rung reserved 10.67.0.50 taken", "cluster: it is not asked: an offer is held by this node",
 			"lease time: 1h: the client asks for none; default 1h (global), from 5m (global) to 24h (global)",
 			"option 3 false from subnet 10.67.0.0/24: never-send in reservation of hardware 02:67:00:00:00:01",
 			"option 42 false from : never-send in global", "option 119 false from : asked for, but not set",
@@ -259,7 +259,7 @@ func TestExplanation_Words(t *testing.T) {
 			"outcome renewed",
 		}},
 		{"DISCOVER client=5 giaddr=10.99.0.1", []string{
-			"relayed by 10.99.0.1", "link: no subnet fits giaddr 10.99.0.1", "outcome unknown_link",
+			"relayed by 10.99.0.1", "link: none has a subnet for giaddr 10.99.0.1", "outcome unknown_link",
 		}},
 		{"DISCOVER client=5 giaddr=10.68.0.9", []string{
 			"the relay is not one of those that the subnet lists", "outcome unknown_relay",

@@ -117,7 +117,7 @@ func (x *Explanation) whereAndWhy() string {
 	case dhcp4.ByAddress:
 		by = fmt.Sprintf("the client's address %v", t.Where)
 	case dhcp4.ByInterface:
-		by = "the addresses of the interface, " + prefixWords(x.Ingress.Prefixes)
+		by = "the addresses of the interface: " + prefixWords(x.Ingress.Prefixes)
 	default:
 		return ""
 	}
@@ -125,11 +125,11 @@ func (x *Explanation) whereAndWhy() string {
 	case t.Decision.Why == dhcp4.UnknownRelay:
 		return "the relay is not one of those that the subnet lists; it was found by " + by
 	case t.Subnet == nil:
-		return "no subnet fits " + by
+		return "none has a subnet for " + by
 	case t.Subnet.Link.Name != t.Subnet.Prefix.String():
-		return fmt.Sprintf("%s, by subnet %v: that is where %s belongs", t.Subnet.Link.Name, t.Subnet.Prefix, by)
+		return fmt.Sprintf("%s, by %s in its subnet %v", t.Subnet.Link.Name, by, t.Subnet.Prefix)
 	}
-	return fmt.Sprintf("%v: that is where %s belongs", t.Subnet.Prefix, by)
+	return fmt.Sprintf("%v, by %s", t.Subnet.Prefix, by)
 }
 
 func prefixWords(prefixes []netip.Prefix) string {
@@ -138,7 +138,7 @@ func prefixWords(prefixes []netip.Prefix) string {
 		words = append(words, p.String())
 	}
 	if len(words) == 0 {
-		return "of which there are none"
+		return "it has none"
 	}
 	return strings.Join(words, ", ")
 }
@@ -278,7 +278,7 @@ func (x *Explanation) unasked() string {
 	case x.Payload == nil:
 		return ""
 	case x.Outcome == Offered:
-		return "it is not asked: an offer from this node's own part is held by this node"
+		return "it is not asked: an offer is held by this node until the client takes it"
 	case x.Outcome == Renewed && x.Extends:
 		return "it is not asked first: the booking is long enough, and would be raised afterwards"
 	case x.Outcome == Renewed:

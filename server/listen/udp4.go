@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"port67/server"
-	"port67/server/dhcp4"
 )
 
 const (
@@ -159,19 +158,9 @@ func (l *Listener) describe(p *packet, control []byte, flags int, src netip.Addr
 	if !t.local[arrival.dst] {
 		arrival.dst = limitedBroadcast() // Some relays send to the broadcast address of our subnet.
 	}
-	p.in = server.Datagram{
-		Payload: p.b[:p.n],
-		Heard:   arrival.at,
-		Ingress: dhcp4.Ingress{
-			IfIndex:   ingress.index,
-			Interface: ingress.name,
-			Src:       netip.AddrPortFrom(src.Addr().Unmap(), src.Port()),
-			Dst:       arrival.dst,
-			Local:     ingress.local,
-			MTU:       ingress.mtu,
-			Prefixes:  ingress.prefixes,
-		},
-	}
+	p.in = server.Datagram{Payload: p.b[:p.n], Heard: arrival.at, Ingress: ingress.ingress()}
+	p.in.Ingress.Src = netip.AddrPortFrom(src.Addr().Unmap(), src.Port())
+	p.in.Ingress.Dst = arrival.dst
 	return ""
 }
 
