@@ -60,12 +60,12 @@ type PoolUse struct {
 	Use  lease.Usage
 }
 
-// Explain4 says what would come of a datagram if this node heard it now, and why. It carries the message along
-// the straight line that Serve4 goes, with ports behind which there is nothing: what the cluster would say is
-// foretold by the code of Apply, the reply is kept, waiting takes no time, and what is on offer and what was
-// noticed of the neighbours are copies. Nothing is sent, nothing is changed.
+// Explain4 says what would come of a datagram if this node heard it now, and why. It carries the message
+// along the straight line that Serve4 goes, with ports behind which there is nothing: what the cluster would
+// say is foretold by the code of Apply, the reply is kept, waiting takes no time, and what is on offer and
+// what was noticed of the neighbours are copies. Nothing is sent, nothing is changed.
 //
-// What limits would drop (limits) is not looked at: a single message runs into none of them.
+// The limits of the configuration are not looked at: one message alone runs into none of them.
 func (s *Server) Explain4(ctx context.Context, in Datagram) *Explanation {
 	x := &Explanation{Ingress: in.Ingress, Self: s.self}
 	in.Heard = s.clock.Now()

@@ -142,8 +142,10 @@ func (x *Explanation) Options() []OptionLine {
 	line := func(code uint8, data []byte) OptionLine {
 		o := config.Option{Code: code, Data: data}
 		if t.Effective != nil {
-			if i := slices.IndexFunc(t.Effective.Options, func(o config.Option) bool { return o.Code == code }); i >= 0 {
-				o.Space = t.Effective.Options[i].Space
+			for _, set := range t.Effective.Options {
+				if set.Code == code {
+					o.Space = set.Space
+				}
 			}
 		}
 		return OptionLine{

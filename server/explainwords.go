@@ -231,13 +231,13 @@ func (x *Explanation) turn() string {
 		for _, id := range t.Ahead {
 			names = append(names, x.node(id))
 		}
-		return fmt.Sprintf("%s: %s would answer before %s, which waits %v for that and then does what follows", whose,
-			strings.Join(names, ", then "), x.node(x.Self), x.Wait)
+		return fmt.Sprintf("%s: %s would answer before %s, which waits %v for that and then does what follows",
+			whose, strings.Join(names, ", then "), x.node(x.Self), x.Wait)
 	case t.First == x.Self:
 		return whose + ", which answers at once"
 	}
-	return fmt.Sprintf("%s, but %s answers at once: nobody before it has answered the client, or hears it", whose,
-		x.node(x.Self))
+	return fmt.Sprintf("%s, but %s answers at once: nobody before it has answered the client, or hears it",
+		whose, x.node(x.Self))
 }
 
 // cluster says what the cluster would be asked, and what it would say.

@@ -71,7 +71,8 @@ func (d *description) flags(c *cobra.Command) {
 	f, r := c.Flags(), &d.ExplainRequest
 	f.StringVar(&r.Message, "message", "", "discover (the default), request, inform or bootp")
 	f.StringVar(&r.Hardware, "hardware", "", "Ethernet address of the client")
-	f.StringVar(&r.ClientId, "client-id", "", "client identifier in hex digits, its type octet first (option 61)")
+	f.StringVar(&r.ClientId, "client-id", "",
+		"client identifier in hex digits, its type octet first (option 61)")
 	f.StringVar(&r.Asked, "asked", "", "address that the client asks for (option 50)")
 	f.StringVar(&r.Ciaddr, "ciaddr", "", "address that the client has")
 	f.StringVar(&r.ServerId, "server-id", "", "server that the client chose (option 54)")
@@ -80,7 +81,8 @@ func (d *description) flags(c *cobra.Command) {
 	f.Uint16Var(&d.arch, "arch", 0, "architecture of firmware that boots (option 93)")
 	f.StringArrayVar(&d.options, "option", nil,
 		"NAME=VALUE: another option that the client sends, as in the configuration file; may be repeated")
-	f.StringSliceVar(&r.Requested, "request", nil, "options that the client asks for, by name or code (option 55)")
+	f.StringSliceVar(&r.Requested, "request", nil,
+		"options that the client asks for, by name or code (option 55)")
 	f.BoolVar(&r.Broadcast, "broadcast", false, "the client hears broadcasts only (its broadcast flag is set)")
 	f.StringVar(&r.Relay, "relay", "", "relay agent that the message comes through (giaddr)")
 	f.StringVar(&r.CircuitId, "circuit-id", "", "circuit ID that the relay agent adds; hex:… for octets")
@@ -99,8 +101,8 @@ func (d *description) complete(c *cobra.Command, in io.Reader) error {
 		return usagef(c, "--interface and --link: two ways to say where the client is: give one of them")
 	}
 	for _, flag := range []string{
-		"message", "hardware", "client-id", "asked", "ciaddr", "server-id", "vendor-class", "user-class", "arch", "option",
-		"request", "broadcast", "circuit-id", "remote-id", "relay-id",
+		"message", "hardware", "client-id", "asked", "ciaddr", "server-id", "vendor-class", "user-class", "arch",
+		"option", "request", "broadcast", "circuit-id", "remote-id", "relay-id",
 	} {
 		if c.Flags().Changed("packet") && c.Flags().Changed(flag) {
 			return usagef(c, "--packet and --%s: the message is in the file as it is: leave --%s out", flag, flag)
@@ -130,9 +132,11 @@ func (d *description) complete(c *cobra.Command, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	d.Packet, err = hex.DecodeString(strings.NewReplacer(":", "").Replace(strings.Join(strings.Fields(string(text)), "")))
+	digits := strings.NewReplacer(":", "", " ", "", "\t", "", "\n", "", "\r", "").Replace(string(text))
+	d.Packet, err = hex.DecodeString(digits)
 	if err != nil || len(d.Packet) == 0 {
-		return fmt.Errorf("packet %s: pairs of hex digits are needed, the payload of a UDP datagram from op on", d.file)
+		return fmt.Errorf("packet %s: pairs of hex digits are needed, the payload of a UDP datagram from op on",
+			d.file)
 	}
 	return nil
 }

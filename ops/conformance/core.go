@@ -101,8 +101,8 @@ func (s *core) compare(x *server.Explanation, o server.Outcome) error {
 	if x.Outcome == o && bytes.Equal(x.Payload, s.octets) && x.To == s.to {
 		return nil
 	}
-	return fmt.Errorf("explained as %v with %x to %+v, and came as %v with %x to %+v", x.Outcome, x.Payload, x.To,
-		o, s.octets, s.to)
+	return fmt.Errorf("explained as %v with %x to %+v, and came as %v with %x to %+v", x.Outcome, x.Payload,
+		x.To, o, s.octets, s.to)
 }
 
 // Pass implements Subject.

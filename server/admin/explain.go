@@ -48,7 +48,8 @@ func (s *explanations) Explain(ctx context.Context, req *adminv1.ExplainRequest,
 		own = n.Addresses
 	})
 	if conf == nil {
-		return nil, errState("CONFIG", "config", "no configuration is in force: apply one with dhcpctl config apply")
+		return nil, errState("CONFIG", "config", "no configuration is in force: apply one with dhcpctl config "+
+			"apply")
 	}
 	d := described{req: req, config: conf, own: own, served: s.explainer.Served()}
 	in, err := d.datagram()
@@ -60,7 +61,8 @@ func (s *explanations) Explain(ctx context.Context, req *adminv1.ExplainRequest,
 	resp.Assumed, resp.Packet = d.assumed, hex.EncodeToString(in.Payload)
 	if why := s.explainer.Trouble(); why != "" {
 		resp.Steps = slices.Insert(resp.Steps, 0, &adminv1.ExplainStep{
-			Topic: "node", Text: "it answers nobody at present: " + why + "; what follows is what it would do if it did",
+			Topic: "node",
+			Text:  "it answers nobody at present: " + why + "; what follows is what it would do if it did",
 		})
 	}
 	return resp, nil
@@ -72,8 +74,8 @@ func explanationOf(x *server.Explanation) *adminv1.ExplainResponse {
 	out := &adminv1.ExplainResponse{
 		Node: x.Names[x.Self], Message: x.Message(), Outcome: x.Outcome.String(),
 		OutcomeMeaning: x.Outcome.Meaning(), OutcomeRemedy: x.Outcome.Remedy(), Reply: x.ReplyWord(),
-		Destination: x.Destination(), Size: uint32(octets), SizeMax: uint32(most), ReplyPacket: hex.EncodeToString(x.Payload),
-		Revision: x.Revision,
+		Destination: x.Destination(), Size: uint32(octets), SizeMax: uint32(most),
+		ReplyPacket: hex.EncodeToString(x.Payload), Revision: x.Revision,
 	}
 	if a := x.Address(); a.IsValid() {
 		out.Address = a.String()
@@ -190,8 +192,8 @@ func (d *described) ingress() (dhcp4.Ingress, error) {
 	case len(d.served) == 1:
 		return d.served[0], nil
 	}
-	return dhcp4.Ingress{}, errField("link", "on which link is the client? Name one of the interfaces %s, the relay "+
-		"agent, or a subnet", d.interfaces())
+	return dhcp4.Ingress{}, errField("link", "on which link is the client? Name one of the interfaces %s, the "+
+		"relay agent, or a subnet", d.interfaces())
 }
 
 // interfaces lists the interfaces for people.
@@ -206,8 +208,8 @@ func (d *described) interfaces() string {
 	return strings.Join(names, ", ")
 }
 
-// anyInterface returns an interface by which a relayed message could come, as this node's own address is known
-// by it.
+// anyInterface returns an interface by which a relayed message could come: one that has an address of this
+// node.
 func (d *described) anyInterface() dhcp4.Ingress {
 	for _, in := range d.served {
 		if in.Local.IsValid() {

@@ -120,14 +120,15 @@ func (d *described) client(m *draft) {
 	if text := d.req.GetClientId(); text != "" {
 		id, err := hex.DecodeString(strings.ReplaceAll(strings.TrimPrefix(text, "hex:"), ":", ""))
 		if err != nil {
-			m.fail(errField("client_id", "%q: pairs of hex digits are needed, the type octet first, as in 010a0b0c", text))
+			m.fail(errField("client_id", "%q: pairs of hex digits are needed, the type octet first, as in 010a0b0c",
+				text))
 			return
 		}
 		m.option(optionClientID, id)
 	}
 	if d.req.GetHardware() == "" && d.req.GetClientId() == "" {
-		m.fail(errField("hardware", "missing: nothing says who the client is: give its hardware address, its client "+
-			"identifier, or both"))
+		m.fail(errField("hardware", "missing: nothing says who the client is: give its hardware address, its "+
+			"client identifier, or both"))
 	}
 }
 

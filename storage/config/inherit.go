@@ -291,8 +291,8 @@ func OptionOrigins(levels []Level, code uint8, classes []string) []string {
 // optionLayer is one place where an option is set.
 type optionLayer struct{ name, space string }
 
-// optionLayers returns where an option is set with a guard that is open to classes, and where without one, the
-// innermost first. What is set for everybody overrules what is guarded farther out.
+// optionLayers returns where an option is set with a guard that is open to classes, and where without one,
+// the innermost first. What is set for everybody overrules what is guarded farther out.
 func optionLayers(levels []Level, code uint8, classes []string) (guarded, unguarded []optionLayer) {
 	overruled := false
 	for _, l := range slices.Backward(levels) {
