@@ -154,7 +154,8 @@ func (v View) Divergence() (index uint64, theirs, ours [32]byte, parted bool) {
 
 // Outlook returns the Result that c would have if it were the next entry at the view's clock. It is found by
 // the code of Apply on a copy that forgets what is written into it, so that nothing is changed. Only commands
-// that come of a client's message have an outlook.
+// that come of a client's message have an outlook. Whatever these change in place beside leases has to be
+// taken apart here.
 func (v View) Outlook(c Command) Result {
 	switch c.(type) {
 	case Offer, Bind, Extend, Release, Decline:
