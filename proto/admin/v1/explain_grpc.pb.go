@@ -26,7 +26,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ExplainService says what a client would get, and why. Nothing is sent, nothing is changed.
+// ExplainService says what a client would get, and why. Nothing is sent, nothing is changed. The answering node
+// explains by what it knows, as it would answer: there is no quorum needed.
 type ExplainServiceClient interface {
 	// Explain takes the message of a client, as octets or described, the way that it would take if the answering
 	// node heard it now.
@@ -55,7 +56,8 @@ func (c *explainServiceClient) Explain(ctx context.Context, in *ExplainRequest, 
 // All implementations must embed UnimplementedExplainServiceServer
 // for forward compatibility.
 //
-// ExplainService says what a client would get, and why. Nothing is sent, nothing is changed.
+// ExplainService says what a client would get, and why. Nothing is sent, nothing is changed. The answering node
+// explains by what it knows, as it would answer: there is no quorum needed.
 type ExplainServiceServer interface {
 	// Explain takes the message of a client, as octets or described, the way that it would take if the answering
 	// node heard it now.
