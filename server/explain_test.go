@@ -275,6 +275,19 @@ func TestExplanation_Words(t *testing.T) {
 	}
 }
 
+// TestExplanation_NoRoom: what a reply is too small for is told as left out, with the size.
+func TestExplanation_NoRoom_V4_037(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	s := newScene(t, "small.yaml", []byte("option-overload: off\noptions: {root-path: "+long+", merit-dump: "+long+
+		"}\nsubnets: [{prefix: 10.67.0.0/24, pools: [10.67.0.100-10.67.0.109]}]\n"))
+	payload, in := parseScript(t, strings.Fields("DISCOVER client=1 ask=17,14"))
+	x := s.server.Explain4(t.Context(), Datagram{Payload: payload, Ingress: in})
+	if got := inWords(x); !strings.Contains(got, "option 17 true from global") ||
+		!strings.Contains(got, "option 14 false from global: no room in a datagram of 576 octets") {
+		t.Errorf("want option 17 sent, and 14 left out for its size:\n%s", got)
+	}
+}
+
 // inWords returns all that an explanation says, a line each.
 func inWords(x *Explanation) string {
 	var b strings.Builder

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,15 @@ func TestExplain(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 		return e
+	}
+	file := func(name string) string { return filepath.Join(l.Node(1).Data(), name) }
+	for i := range l.Nodes() {
+		name := l.Node(i + 1).Name
+		e := explain(1, "--hardware", "02:67:00:00:00:99", "--link", "10.67.0.0/16", "--node", name, "--server",
+			l.Node(1).Addr+":6702", "--ca", file("ca.crt"), "--cert", file("admin.crt"), "--key", file("admin.key"))
+		if e.Node != name {
+			t.Errorf("--node %s: %s explains", name, e.Node)
+		}
 	}
 	for link, where := range map[Link]string{LAN: "10.67.0.0/16", Far: "10.68.0.0/24"} {
 		host, err := l.AddHost(ctx, "", link, "")
