@@ -76,12 +76,12 @@ func (s *Server) Explain4(ctx context.Context, in Datagram) *Explanation {
 	}
 	key, _ := x.Query.ClientKey()
 	r := &rehearsal{clock: s.clock, reader: s.reader, x: x}
-	double := &Server{
-		self: s.self, cluster: s.cluster, reader: s.reader, proposer: r, time: s.time, peers: r, sender: r,
-		observer: r, clock: r, log: slog.New(slog.DiscardHandler),
-		inflight: newInflight(1), offers: s.offers.copied(), classes: s.classes, rates: newRates(),
-		neighbours: s.neighbours.copied(exchangeOf(s.cluster, &x.Query, key), r), trace: &x.Trace,
-	}
+	double := New(Options{
+		Self: s.self, Cluster: s.cluster, Reader: s.reader, Proposer: r, Timekeeper: s.time, Neighbours: r,
+		Sender: r, Observer: r, Clock: r, Logger: slog.New(slog.DiscardHandler),
+	})
+	double.trace, double.classes, double.offers = &x.Trace, s.classes, s.offers.copied()
+	double.neighbours = s.neighbours.copied(exchangeOf(s.cluster, &x.Query, key), r)
 	x.Outcome, x.Err = double.exchange4(ctx, &x.Query, in)
 	if x.Trace.Replied && x.Payload != nil {
 		_, x.Dropped = wire4.Encode(x.Trace.Message, nil)

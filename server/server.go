@@ -139,6 +139,7 @@ type Server struct {
 	observer Observer
 	clock    Clock
 	log      *slog.Logger
+	trace    *dhcp4.Trace // is told how decisions come about; nil but in a rehearsal
 
 	inflight   *inflight
 	offers     *offers
@@ -146,9 +147,6 @@ type Server struct {
 	rates      *rates
 	neighbours *neighbours
 	warnings   warnings
-
-	// trace is told how decisions come about; nil but in a rehearsal.
-	trace *dhcp4.Trace
 }
 
 // New returns a Server on the ports of o.

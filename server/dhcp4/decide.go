@@ -27,12 +27,12 @@ type Self struct {
 	InTouch bool
 	// Waited says that the nodes ahead have had their time: it is this node's turn whoever they are.
 	Waited bool
+	// Trace is told how the decision and the reply to it came about; nil if nobody wants to know.
+	Trace  *Trace
 	Offers Offers
 	Ears   Ears
 	// Classes are those of the view's configuration. They may be nil if it has no Named ones.
 	Classes Classes
-	// Trace is told how the decision and the reply to it came about; nil if nobody wants to know.
-	Trace *Trace
 }
 
 // Classes finds the classes of clients, lent to Decide.
@@ -122,6 +122,7 @@ type Decision struct {
 	// revision is that of the configuration by which the link was found.
 	revision uint64
 	query    *Query
+	trace    *Trace
 	ingress  *Ingress
 	keys     []lease.Key
 	place    place
@@ -129,7 +130,6 @@ type Decision struct {
 	addr     netip.Addr // what the client names; zero if nothing
 	serverID netip.Addr
 	bare     *config.Effective // what an OFFER of no address is made from
-	trace    *Trace
 }
 
 // Decide says what should be done about one client message, as far as this node can know.
@@ -158,8 +158,9 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	}
 	c := chooser{view: view, self: self, q: q, in: in, d: Decision{
 		Config: view.Config(), Key: key, revision: view.Revision(), query: q, ingress: in,
-		keys: q.keys(key), Private: !q.Relayed() && addressed(in), trace: self.Trace,
+		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
 	}}
+	c.d.trace = self.Trace
 	switch q.Type {
 	case 0:
 		c.bootp()
