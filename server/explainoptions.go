@@ -248,7 +248,7 @@ func (x *Explanation) optionFrom(levels []config.Level, code uint8) string {
 		return word + " (" + config.Origin(levels, set) + ")"
 	}
 	switch code {
-	case codeType, codeServer, codeMessage:
+	case codeType, codeServer, codeMessage, codeRapid:
 		return "the protocol"
 	case codeClientID, codeRelayInfo, codeSelection:
 		return "as the client or its relay sent it"
@@ -282,5 +282,5 @@ func (x *Explanation) optionFrom(levels []config.Level, code uint8) string {
 	if x.Trace.Effective == nil {
 		return "the settings of the client's link" // Of an OFFER of no address.
 	}
-	return ""
+	return "what the server makes of the message"
 }

@@ -131,6 +131,7 @@ type Options struct {
 type Server struct {
 	self     storage.NodeID
 	cluster  string
+	trace    *dhcp4.Trace // is told how decisions come about; nil but in a rehearsal
 	reader   Reader
 	proposer Proposer
 	time     Timekeeper
@@ -139,7 +140,6 @@ type Server struct {
 	observer Observer
 	clock    Clock
 	log      *slog.Logger
-	trace    *dhcp4.Trace // is told how decisions come about; nil but in a rehearsal
 
 	inflight   *inflight
 	offers     *offers

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"port67/server"
+	"port67/server/dhcp4"
 )
 
 const (
@@ -158,9 +159,19 @@ func (l *Listener) describe(p *packet, control []byte, flags int, src netip.Addr
 	if !t.local[arrival.dst] {
 		arrival.dst = limitedBroadcast() // Some relays send to the broadcast address of our subnet.
 	}
-	p.in = server.Datagram{Payload: p.b[:p.n], Heard: arrival.at, Ingress: ingress.ingress()}
-	p.in.Ingress.Src = netip.AddrPortFrom(src.Addr().Unmap(), src.Port())
-	p.in.Ingress.Dst = arrival.dst
+	p.in = server.Datagram{
+		Payload: p.b[:p.n],
+		Heard:   arrival.at,
+		Ingress: dhcp4.Ingress{
+			IfIndex:   ingress.index,
+			Interface: ingress.name,
+			Src:       netip.AddrPortFrom(src.Addr().Unmap(), src.Port()),
+			Dst:       arrival.dst,
+			Local:     ingress.local,
+			MTU:       ingress.mtu,
+			Prefixes:  ingress.prefixes,
+		},
+	}
 	return ""
 }
 
