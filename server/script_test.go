@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -88,6 +90,8 @@ type scene struct {
 	answers  storage.NodeID // who answers while n1 waits
 	onCommit time.Duration  // how long a commit takes
 	ended    Outcome
+	sent     []byte // the last reply, and where it went
+	sentTo   dhcp4.Dest
 }
 
 func newScene(t *testing.T, file string, yaml []byte) *scene {
@@ -175,8 +179,10 @@ func (s *scene) hear(words []string) string {
 	s.trace = nil
 	payload, in := parseScript(s.t, words)
 	began := s.clock.now
-	o := s.server.Serve4(context.Background(), Datagram{Payload: payload, Ingress: in,
-		Heard: s.clock.now.Add(-s.age)})
+	d := Datagram{Payload: payload, Ingress: in, Heard: s.clock.now.Add(-s.age)}
+	foretold := s.explain(d)
+	o := s.server.Serve4(context.Background(), d)
+	foretold(o)
 	s.age = 0
 	if o != s.ended {
 		s.t.Errorf("outcome %v, and the observer was told %v", o, s.ended)
@@ -185,6 +191,37 @@ func (s *scene) hear(words []string) string {
 		s.Pass(waited)
 	}
 	return strings.Join(append(s.trace, "outcome  "+o.String()), "\n") + "\n"
+}
+
+// explain has d explained, and returns what holds the explanation to what Serve4 then does. Where the cluster
+// cannot be asked, another node answers meanwhile, or the packet is old, nobody can foretell it.
+func (s *scene) explain(d Datagram) func(Outcome) {
+	before := storage.ViewOf(s.State).Digest()
+	x := s.server.Explain4(context.Background(), d)
+	if storage.ViewOf(s.State).Digest() != before || len(s.trace) > 0 {
+		s.t.Errorf("to explain a message changed the state, or did this: %v", s.trace)
+	}
+	unforeseen := s.quorum != nil || s.answers != "" || s.age != 0 || s.onCommit != 0
+	s.sent, s.sentTo = nil, dhcp4.Dest{}
+	return func(o Outcome) {
+		if unforeseen || o == RateLimited {
+			return
+		}
+		if x.Outcome != o || !bytes.Equal(x.Payload, s.sent) || x.To != s.sentTo {
+			s.t.Errorf("explained as %v, %s to %+v; came as %v, %s to %+v", x.Outcome, replyWords(x.Payload), x.To, o,
+				replyWords(s.sent), s.sentTo)
+		}
+		for _, wrong := range foretoldOptions(x, s.sent) {
+			s.t.Errorf("explained: %s: %s", wrong, replyWords(s.sent))
+		}
+	}
+}
+
+func replyWords(payload []byte) string {
+	if payload == nil {
+		return "silence"
+	}
+	return describeReply(payload)
 }
 
 func (s *scene) say(format string, a ...any) { s.trace = append(s.trace, fmt.Sprintf(format, a...)) }
@@ -231,6 +268,7 @@ func (s *scene) Send4(_ context.Context, payload []byte, to dhcp4.Dest) error {
 	if len(payload) < 300 {
 		return errors.New("payload shorter than 300 octets") // V4-031
 	}
+	s.sent, s.sentTo = slices.Clone(payload), to
 	s.say("reply    %s", describeReply(payload))
 	how := map[dhcp4.DestKind]string{dhcp4.DestRouted: "routed", dhcp4.DestRaw: "raw",
 		dhcp4.DestBroadcast: "broadcast"}

@@ -96,7 +96,9 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 // decide4 decides under the state's read lock, and holds what is to be offered. waited says that the nodes
 // ahead have had their time.
 func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhcp4.Decision {
-	self := dhcp4.Self{Node: s.self, InTouch: s.time.InTouch(), Waited: waited, Ears: s.neighbours}
+	self := dhcp4.Self{
+		Node: s.self, InTouch: s.time.InTouch(), Waited: waited, Ears: s.neighbours, Trace: s.trace,
+	}
 	self.Upper, self.Anchored = s.time.Upper()
 	var d dhcp4.Decision
 	for range offerTries {

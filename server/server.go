@@ -140,6 +140,7 @@ type Options struct {
 type Server struct {
 	self     storage.NodeID
 	cluster  string
+	trace    *dhcp4.Trace // is told how decisions come about; nil but in a rehearsal
 	reader   Reader
 	proposer Proposer
 	time     Timekeeper
@@ -152,7 +153,7 @@ type Server struct {
 
 	inflight   *inflight
 	offers     *offers
-	classes    classes
+	classes    *classes
 	rates      *rates
 	talkers    talkers
 	neighbours *neighbours
@@ -176,7 +177,7 @@ func New(o Options) *Server {
 		sender: o.Sender, turns: o.Turns, observer: o.Observer, clock: o.Clock, log: o.Logger,
 		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
-		classes:    classes{log: o.Logger, clock: o.Clock},
+		classes:    &classes{log: o.Logger, clock: o.Clock},
 		rates:      newRates(),
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 	}

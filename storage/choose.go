@@ -39,20 +39,24 @@ func (s *State) link(name string) (*config.Link, bool) {
 // the buckets owned (nil: in any). What is in taken is passed over unless it is promised to the client or
 // booked for it.
 func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease.Space) (netip.Addr, bool) {
+	c.s.trace.begins(owned)
 	if a, ok := c.promised(netip.Addr{}); ok {
-		return a, true
+		return c.took(RungReserved, a), true
 	}
+	c.passedReserved()
 	if a, ok := c.own(taken); ok {
-		return a, true
+		return c.took(RungOwn, a), true
 	}
 	for _, a := range wishes {
 		sub, ok := c.subnet(a)
 		if !ok || taken.Has(a) {
+			c.passed(RungAsked, sub, a)
 			continue
 		}
 		if _, ok, _ := c.entitled(sub, a); ok && c.free(sub, a) {
-			return a, true
+			return c.took(RungAsked, a), true
 		}
+		c.passed(RungAsked, sub, a)
 	}
 	buckets := lease.AllBuckets()
 	if owned != nil {
@@ -61,6 +65,7 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease
 	for _, sub := range c.link.Subnets {
 		for _, pool := range sub.Pools {
 			if !c.open(pool) {
+				c.passedPool(pool, true)
 				continue
 			}
 			w := lease.Wanted{
@@ -71,8 +76,9 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease
 				w.Start = lease.SpreadStart(c.key, pool.Ranges)
 			}
 			if a, ok := c.s.leases.Free(w); ok {
-				return a, true
+				return c.took(RungFree, a), true
 			}
+			c.passedPool(pool, false)
 		}
 	}
 	return netip.Addr{}, false
@@ -86,10 +92,13 @@ func (c *claim) own(taken *lease.Space) (netip.Addr, bool) {
 	for _, l := range c.held() {
 		sub, _ := c.subnet(l.Addr)
 		if taken.Has(l.Addr) && (l.FreeFrom() <= c.s.clock || givenBack(sub, &l)) {
+			c.passed(RungOwn, sub, l.Addr)
 			continue
 		}
 		if _, ok, _ := c.entitled(sub, l.Addr); ok && c.free(sub, l.Addr) {
 			candidates = append(candidates, l)
+		} else {
+			c.passed(RungOwn, sub, l.Addr)
 		}
 	}
 	if len(candidates) == 0 {

@@ -209,6 +209,8 @@ func TestViews_BesideEachOther_P14(t *testing.T) {
 			w.view().Usage(lease.Range(span("10.67.0.10", "10.67.0.19")))
 			w.view().Digest()
 			w.view().NextDue()
+			w.view().Outlook(selecting(20, "10.67.0.12"))
+			w.view().Traced(new(Trace)).Suitable(client(20), link, netip.Addr{}, nil, nil)
 			done <- b.Bytes()
 		}()
 	}

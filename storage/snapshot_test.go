@@ -110,6 +110,7 @@ func local() map[string]string {
 		"settled": "a cache of the digest",
 		"witness": "what this node observed",
 		"own":     "follows from nodes",
+		"trace":   "only a copy for readers has one",
 		"config":  "compared as text",
 		"leases":  "compared by their sum and by Check",
 	}

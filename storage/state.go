@@ -43,6 +43,9 @@ type State struct {
 
 	settled cache
 	witness witness
+
+	// trace is told how addresses are looked for; nil but in a copy made by View.Traced.
+	trace *Trace
 }
 
 // identity is who the cluster is, and the authority that vouches for its nodes.

@@ -154,3 +154,139 @@ func (v View) Divergence() (index uint64, theirs, ours [32]byte, parted bool) {
 	w := &v.s.witness
 	return w.index, w.theirs, w.ours, w.parted
 }
+
+// Outlook returns the Result that c would have if it were the next entry at the view's clock. It is found by
+// the code of Apply on a copy that forgets what is written into it, so that nothing is changed. Only commands
+// that come of a client's message have an outlook. Whatever these change in place beside leases has to be
+// taken apart here.
+func (v View) Outlook(c Command) Result {
+	switch c.(type) {
+	case Offer, Bind, Extend, Release, Decline:
+	default:
+		return refuse(Internal, "no command that comes of a client's message")
+	}
+	s := *v.s
+	s.leases, s.declines = s.leases.Apart(), slices.Clip(s.declines)
+	return s.apply(c)
+}
+
+// Traced returns the same view, of which every search for an address is noted in t.
+func (v View) Traced(t *Trace) View {
+	s := *v.s
+	s.trace = t
+	return View{&s}
+}
+
+// Trace is how an address was looked for, by the last Suitable or SuitableBOOTP of a traced View, for people.
+type Trace struct {
+	// Searches is how many searches there were; the first is among what the node itself may give.
+	Searches int
+	// Everywhere says that the last search was among the free addresses of all nodes.
+	Everywhere bool
+	// Steps are those of the last search, in its order.
+	Steps []Step
+}
+
+// Step is one place where an address was looked for.
+type Step struct {
+	Rung Rung
+	// Addr is what was looked at, or was found; invalid where there was none.
+	Addr netip.Addr
+	// Pool is where nothing was free.
+	Pool *config.CompiledPool
+	// Taken says that the search ended here.
+	Taken bool
+	// Why is why it did not, for people.
+	Why string
+}
+
+// Rung is a rung of RFC 2131 §4.3.1, with the administrator's promise in front.
+type Rung uint8
+
+// The rungs, in their order.
+const (
+	RungReserved Rung = iota + 1 // reserved for the client
+	RungOwn                      // the client's, now or before
+	RungAsked                    // what it asks for, or has on offer
+	RungFree                     // any free one of a pool
+)
+
+// begins notes that a search begins, among the free addresses of the buckets owned, or of all.
+func (t *Trace) begins(owned *lease.BucketSet) {
+	if t != nil {
+		t.Searches, t.Everywhere, t.Steps = t.Searches+1, owned == nil, nil
+	}
+}
+
+// took notes that the search ended with a, and returns it.
+func (c *claim) took(r Rung, a netip.Addr) netip.Addr {
+	if t := c.s.trace; t != nil {
+		t.Steps = append(t.Steps, Step{Rung: r, Addr: a, Taken: true})
+	}
+	return a
+}
+
+// passed notes that a, of sub or of no subnet of the link, was passed over.
+func (c *claim) passed(r Rung, sub *config.CompiledSubnet, a netip.Addr) {
+	if t := c.s.trace; t != nil && a.IsValid() {
+		t.Steps = append(t.Steps, Step{Rung: r, Addr: a, Why: c.obstacle(sub, a)})
+	}
+}
+
+// obstacle says why the client cannot have a.
+func (c *claim) obstacle(sub *config.CompiledSubnet, a netip.Addr) string {
+	if sub == nil {
+		return "not an address of link " + c.link.Name
+	}
+	switch _, ok, others := c.entitled(sub, a); {
+	case others:
+		return "reserved to another client"
+	case !ok && !sub.Open(c.classes):
+		return "subnet " + sub.Prefix.String() + " is not open to the client's classes"
+	case !ok:
+		return c.s.noTitle(a)
+	case c.free(sub, a):
+		return "on offer to another client by this node"
+	}
+	if l, _ := c.s.leases.Get(a); l.Status != lease.Declined {
+		return "booked for, or offered to, " + l.Client.String()
+	}
+	return "declined, in quarantine"
+}
+
+// passedReserved notes why the client's reservations were passed over.
+func (c *claim) passedReserved() {
+	if c.s.trace == nil || !c.reserved {
+		return
+	}
+	for _, sub := range c.link.Subnets {
+		r, ok := c.reservation(sub)
+		switch {
+		case !ok:
+		case r.Address.IsValid():
+			c.passed(RungReserved, sub, r.Address)
+		default:
+			c.s.trace.Steps = append(c.s.trace.Steps, Step{Rung: RungReserved, Why: "it promises no address"})
+		}
+	}
+}
+
+// passedPool notes that nothing was found in pool, because it is shut to the client or has nothing free.
+func (c *claim) passedPool(pool *config.CompiledPool, shut bool) {
+	t := c.s.trace
+	if t == nil {
+		return
+	}
+	why := "no free address in this node's part of it"
+	switch {
+	case shut && !pool.Subnet.Open(c.classes):
+		why = "its subnet is not open to the client's classes"
+	case shut && !pool.Open(c.classes):
+		why = "not open to the client's classes"
+	case shut:
+		why = "not for BOOTP"
+	case t.Everywhere:
+		why = "no free address"
+	}
+	t.Steps = append(t.Steps, Step{Rung: RungFree, Pool: pool, Why: why})
+}

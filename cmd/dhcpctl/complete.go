@@ -69,8 +69,8 @@ func (t *tool) complete(c *cobra.Command) {
 		c.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	for flag, f := range map[string]completer{
-		"subnet": t.offer(t.subnetPrefixes),
-		"state":  cobra.FixedCompletions(leaseStates(), cobra.ShellCompDirectiveNoFileComp),
+		"subnet": t.offer(t.subnetPrefixes), "link": t.offer(t.subnetPrefixes), "node": t.offer(t.nodeNames),
+		"state": cobra.FixedCompletions(leaseStates(), cobra.ShellCompDirectiveNoFileComp),
 	} {
 		if c.LocalNonPersistentFlags().Lookup(flag) != nil {
 			_ = c.RegisterFlagCompletionFunc(flag, f) // It fails only for flags that do not exist.

@@ -69,6 +69,7 @@ node reachable.`,
 		Example: `  dhcpctl cluster status
   dhcpctl lease list --subnet 10.67.0.0/16 --state bound
   dhcpctl config apply dhcp.yaml
+  dhcpctl explain --hardware 02:67:00:00:00:01 --link 10.67.0.0/16
   dhcpctl --server n1.example.org:6702 --cert admin.crt --key admin.key --ca ca.crt node list
   dhcpctl --context lab subnet list`,
 		SilenceErrors:     true,
@@ -90,8 +91,8 @@ node reachable.`,
 	root.PersistentFlags().DurationVar(&t.wait, "timeout", 0,
 		"how long to wait for an answer (default 15s, 40s where a command moves nodes)")
 	root.AddCommand(t.clusterNoun(), t.nodeNoun(), t.leaseNoun(), t.subnetNoun(), t.reservationNoun(),
-		t.configNoun(), t.importNoun(), t.exportNoun(), t.contextNoun(), t.versionCommand(), t.completionCommand(),
-		t.manCommand())
+		t.configNoun(), t.explainCommand(), t.importNoun(), t.exportNoun(), t.contextNoun(), t.versionCommand(),
+		t.completionCommand(), t.manCommand())
 	t.complete(root)
 	return root
 }

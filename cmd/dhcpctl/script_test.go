@@ -37,6 +37,7 @@ type clusterKey struct{}
 //	fail ERROR    the next change ends with unknown, overloaded or noleader
 //	upgrade NODE  the node says that it reads one feature level more
 //	gap SPAN      so long passes, then the node's journal begins anew
+//	own           all clients are n1's
 //	forget        the node keeps no journal
 //	exits N CMD…  dhcpctl ends with this exit code
 func TestScripts(t *testing.T) {
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"fail":    fail,
 			"upgrade": upgrade,
 			"exits":   exits,
+			"own":     own,
 			"forget":  func(ts *testscript.TestScript, _ bool, _ []string) { clusterOf(ts).Forget() },
 			"gap": func(ts *testscript.TestScript, _ bool, args []string) {
 				d, err := time.ParseDuration(strings.Join(args, ""))
@@ -68,7 +70,9 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	socket := filepath.Join(env.WorkDir, "admin.sock")
-	server, err := admin.NewServer(admin.Options{Cluster: cluster, Socket: socket})
+	server, err := admin.NewServer(admin.Options{
+		Cluster: cluster, Socket: socket, Explainer: cluster.Explainer(),
+	})
 	if err != nil {
 		return err
 	}
@@ -111,6 +115,17 @@ func upgrade(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// own gives all buckets to n1.
+func own(ts *testscript.TestScript, _ bool, _ []string) {
+	all := storage.SetBuckets{Epoch: 1}
+	for i := range all.Owners {
+		all.Owners[i] = admintest.Self
+	}
+	if r := clusterOf(ts).Apply(all)[0]; r.Refusal != storage.Granted {
+		ts.Fatalf("buckets refused: %s", r.Detail)
+	}
+}
+
 // exits runs dhcpctl in this process and checks its exit code and, for the next stdout and stderr commands,
 // keeps what it said in the files out and err.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
@@ -140,7 +155,7 @@ func resolve(ts *testscript.TestScript, args []string) []string {
 	for i, a := range args {
 		out[i] = a
 		switch filepath.Ext(a) {
-		case ".yaml", ".crt", ".key", ".conf", ".csv":
+		case ".yaml", ".crt", ".key", ".conf", ".csv", ".hex":
 			out[i] = ts.MkAbs(a)
 		}
 	}
@@ -226,7 +241,7 @@ func TestShortSpan(t *testing.T) {
 // TestFlags_OfWhatChanges: every verb but those that only show has --dry-run, and what asks has --yes as well.
 func TestFlags_OfWhatChanges(t *testing.T) {
 	shows := []string{"list", "show", "history", "watch", "status", "validate", "diff", "version", "completion",
-		"leases"} // export kea leases
+		"explain", "leases"} // export kea leases
 	asks := []string{
 		"dhcpctl cluster remove", "dhcpctl cluster advance-time", "dhcpctl cluster upgrade finalize",
 		"dhcpctl lease delete", "dhcpctl lease clear-declined",

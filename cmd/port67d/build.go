@@ -88,7 +88,7 @@ func (n *node) open() (err error) {
 	})
 	n.admin, err = admin.NewServer(admin.Options{
 		Cluster: n.agreement, Socket: s.AdminSocket, SocketGroup: s.AdminGroup, Listen: s.AdminListen,
-		Identity: n.agreement.identity, Log: log,
+		Identity: n.agreement.identity, Log: log, Explainer: explainer{n.spine, n.listener, n.agreement},
 	})
 	if err != nil {
 		return err

@@ -104,15 +104,16 @@ var table = []row{
 	{
 		"server/admin", shell,
 		[]string{
-			"proto/admin/v1", "server/classify", "storage", "storage/config", "storage/configfile", "storage/history",
-			"storage/lease",
+			"proto/admin/v1", "server", "server/classify", "server/dhcp4", "storage", "storage/config",
+			"storage/configfile", "storage/history", "storage/lease", "storage/option",
 		},
 		[]string{"golang.org/x/sync/errgroup", "golang.org/x/sys/unix", "google.golang.org/..."}, "gRPC",
 	},
 	{
 		"server/admin/admintest", machinery,
 		[]string{
-			"server/admin", "storage", "storage/config", "storage/configfile", "storage/history", "storage/lease",
+			"server", "server/admin", "server/clock", "server/dhcp4", "storage", "storage/config", "storage/configfile",
+			"storage/history", "storage/lease",
 		}, nil, "",
 	},
 	{

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -31,7 +32,9 @@ type core struct {
 	rarp   *server.RARP
 	wall   time.Time
 	sent   []*Reply
-	broken error // what Send4 was given that cannot be read
+	broken error // what Send4 was given that cannot be read, or what was foretold otherwise
+	octets []byte
+	to     dhcp4.Dest // of the last reply, as octets
 }
 
 // NewCore returns one node of two in this process, which owns all clients. It plays one vector at a time.
@@ -59,14 +62,19 @@ func NewCore() (Subject, error) {
 
 // Hear implements Subject. Silence is exact: when Serve4 has returned, nothing comes any more.
 func (s *core) Hear(d *Draft, _ *Memory, _ bool) (*Reply, error) {
-	s.sent, s.broken = nil, nil
-	s.server.Serve4(context.Background(), server.Datagram{
+	in := server.Datagram{
 		Payload: d.payload(), Heard: s.wall,
 		Ingress: dhcp4.Ingress{
 			IfIndex: 3, Interface: "eth0", Src: d.Src, Dst: d.Dst.Addr(), Local: serverAddr, MTU: 1500,
 			Prefixes: []netip.Prefix{netip.PrefixFrom(serverAddr, 16)},
 		},
-	})
+	}
+	foretold := s.server.Explain4(context.Background(), in)
+	s.sent, s.broken, s.octets, s.to = nil, nil, nil, dhcp4.Dest{}
+	outcome := s.server.Serve4(context.Background(), in)
+	if s.broken == nil {
+		s.broken = s.compare(foretold, outcome)
+	}
 	return s.reply()
 }
 
@@ -94,6 +102,16 @@ func (s *core) reply() (*Reply, error) {
 		return nil, fmt.Errorf("%d replies to one message", len(s.sent))
 	}
 	return s.sent[0], nil
+}
+
+// compare says in what an explanation of a message differs from what then came of it: in nothing, as every
+// vector shows beside what it asks.
+func (s *core) compare(x *server.Explanation, o server.Outcome) error {
+	if x.Outcome == o && bytes.Equal(x.Payload, s.octets) && x.To == s.to {
+		return nil
+	}
+	return fmt.Errorf("explained as %v with %x to %+v, and came as %v with %x to %+v", x.Outcome, x.Payload,
+		x.To, o, s.octets, s.to)
 }
 
 // Pass implements Subject.
@@ -125,6 +143,7 @@ func (s *core) Handled(server.Exchange) {}
 
 // Send4 implements server.Sender4.
 func (s *core) Send4(_ context.Context, payload []byte, to dhcp4.Dest) error {
+	s.octets, s.to = append([]byte(nil), payload...), to
 	f := Frame{
 		Src: netip.AddrPortFrom(to.Source, serverPort), Dst: netip.AddrPortFrom(to.Addr, to.Port), TTL: 64,
 	}

@@ -33,10 +33,15 @@ func serve(t *testing.T, c admin.Cluster) *grpc.ClientConn {
 	socket := filepath.Join(t.TempDir(), "admin.sock")
 	run(t, admin.Options{Cluster: c, Socket: socket})
 	return dial(t, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
-		}))
+		grpc.WithContextDialer(dialUnix(socket)))
+}
+
+// dialUnix returns how a connection to a local socket is made.
+func dialUnix(socket string) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
 }
 
 // run runs a server until the test ends.

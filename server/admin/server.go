@@ -49,7 +49,9 @@ type Options struct {
 	// Identity returns this node's certificate and the authority that vouches for administrators. It is asked
 	// at each handshake, so a renewed certificate needs no restart. Needed with Listen only.
 	Identity func() (tls.Certificate, *x509.CertPool, error)
-	Log      *slog.Logger // nil: discard
+	// Explainer is the part of this node that answers clients; nil if nothing does.
+	Explainer Explainer
+	Log       *slog.Logger // nil: discard
 }
 
 // Server answers the admin API on a local socket and, if wanted, on a mutual-TLS port.
@@ -226,6 +228,7 @@ func (s *Server) newGRPC(ctx context.Context, creds credentials.TransportCredent
 	adminv1.RegisterLeaseServiceServer(g, &leases{backend: b, stopping: ctx.Done(), watches: s.watches})
 	adminv1.RegisterSubnetServiceServer(g, &subnets{backend: b, uses: s.uses})
 	adminv1.RegisterReservationServiceServer(g, &reservations{backend: b})
+	adminv1.RegisterExplainServiceServer(g, &explanations{backend: b, explainer: s.opt.Explainer})
 	adminv1.RegisterConfigServiceServer(g, &configs{backend: b})
 	adminv1.RegisterClusterServiceServer(g, &clusters{backend: b})
 	healthv1.RegisterHealthServer(g, s.health)

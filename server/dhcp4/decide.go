@@ -27,6 +27,8 @@ type Self struct {
 	InTouch bool
 	// Waited says that the nodes ahead have had their time: it is this node's turn whoever they are.
 	Waited bool
+	// Trace is told how the decision and the reply to it came about; nil if nobody wants to know.
+	Trace  *Trace
 	Offers Offers
 	Ears   Ears
 	// Classes are those of the view's configuration. They may be nil if it has no Named ones.
@@ -123,6 +125,7 @@ type Decision struct {
 	// revision is that of the configuration by which the link was found.
 	revision uint64
 	query    *Query
+	trace    *Trace
 	ingress  *Ingress
 	keys     []lease.Key
 	place    place
@@ -146,6 +149,7 @@ type Decision struct {
 // Decide cannot fail: a message that deserves no answer is a Decision to be silent, with its Why. It keeps q
 // and in until Reply.
 func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
+	view = self.Trace.begin(view, self.Waited)
 	key, identified := q.ClientKey()
 	switch {
 	case q.Type != 0 && q.Type != Discover && q.Type != Request && q.Type != Decline && q.Type != Release &&
@@ -162,6 +166,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		Config: view.Config(), Key: key, revision: view.Revision(), query: q, ingress: in,
 		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
 	}}
+	c.d.trace = self.Trace
 	if c.d.Why = c.relayAgent(); c.d.Why != Answer {
 		return Decision{Why: c.d.Why, Key: key}
 	}
@@ -179,6 +184,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	case Inform:
 		c.inform()
 	}
+	self.Trace.decided(&c)
 	if c.d.Why != Answer {
 		return Decision{
 			Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path, Irregular: c.d.Irregular,
@@ -206,6 +212,7 @@ func (c *chooser) locate(has netip.Addr) bool {
 		c.d.Irregular = BrokenRelayInfo
 	}
 	p, why := c.find(has)
+	c.self.Trace.located(&p, has)
 	if why != Answer {
 		c.d.Why = why
 		return false

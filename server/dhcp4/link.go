@@ -15,6 +15,8 @@ type place struct {
 	by118 bool
 	// byAddr says that nothing but the client's address tells where it is.
 	byAddr bool
+	// by is what told where it is, for people.
+	by LinkBy
 }
 
 // find finds the client's link: by the relay's link selection (RFC 3527), by the client's subnet selection
@@ -29,22 +31,25 @@ func (c *chooser) find(has netip.Addr) (place, Why) {
 	switch {
 	case selected:
 		p.subnet, ok = compiled.SubnetOf(selection)
+		p.by = ByLinkSelection
 	case wants:
 		p.subnet, ok = compiled.SubnetOf(wanted)
-		p.by118 = true
+		p.by118, p.by = true, BySubnetSelection
 	case q.Relayed():
 		p.subnet, ok = compiled.SubnetOf(q.GIAddr)
+		p.by = ByGIAddr
 	case has.IsValid():
 		p.subnet, ok = compiled.SubnetOf(has)
-		p.byAddr = true
+		p.byAddr, p.by = true, ByAddress
 	default:
 		p.subnet, ok = subnetOfIngress(compiled, in)
+		p.by = ByInterface
 	}
 	if !ok {
-		return place{}, UnknownLink
+		return place{by: p.by}, UnknownLink
 	}
 	if (selected || wants || q.Relayed()) && !mayRelay(p.subnet, q, has) {
-		return place{}, UnknownRelay
+		return place{by: p.by}, UnknownRelay
 	}
 	p.link = p.subnet.Link
 	return p, Answer

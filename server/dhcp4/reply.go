@@ -30,6 +30,12 @@ const (
 // client identifier goes back as it came (RFC 6842 §3), the relay agent information unchanged and last
 // (RFC 3046 §2.1, §2.2).
 func Reply(d *Decision, r storage.Result) (Message, Why) {
+	m, why := d.reply(r)
+	d.trace.replied(r, &m, why)
+	return m, why
+}
+
+func (d *Decision) reply(r storage.Result) (Message, Why) {
 	switch {
 	case d.mode == storage.BOOTP:
 		return d.bootReply(r)
@@ -99,6 +105,7 @@ func (d *Decision) grant(a netip.Addr, told lease.Seconds) (grant, bool) {
 	if d.Reply == OfferMsg {
 		g.told = g.offered(d.query.asked(), d.Local.Told, d.use)
 	}
+	d.trace.granted(&g, pool)
 	return g, true
 }
 

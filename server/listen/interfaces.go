@@ -13,6 +13,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"port67/server/dhcp4"
 )
 
 // link is one interface of this machine as it was when the table was read.
@@ -57,6 +59,25 @@ func (t *table) servedAddresses() []netip.Addr {
 	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	return slices.Compact(addrs)
+}
+
+// Served returns for every interface on which clients are served how a message would come in by it, as far as
+// that does not depend on the message.
+func (l *Listener) Served() []dhcp4.Ingress {
+	var out []dhcp4.Ingress
+	for _, i := range l.links.now().sorted {
+		if i.served {
+			out = append(out, i.ingress())
+		}
+	}
+	return out
+}
+
+// ingress returns how a message comes in by l, as far as that does not depend on the message.
+func (l *link) ingress() dhcp4.Ingress {
+	return dhcp4.Ingress{
+		IfIndex: l.index, Interface: l.name, Local: l.local, MTU: l.mtu, Prefixes: l.prefixes,
+	}
 }
 
 // same says whether what others may know of the table is the same in both.

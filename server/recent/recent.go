@@ -5,6 +5,8 @@
 // This package is pure.
 package recent
 
+import "iter"
+
 // Map remembers the last keys that came in, each with a value. It is not safe for use by several goroutines
 // at once.
 type Map[K comparable, V any] struct {
@@ -42,6 +44,18 @@ func (m *Map[K, V]) enter(k K) {
 	delete(m.values, m.order[m.oldest])
 	m.order[m.oldest] = k
 	m.oldest = (m.oldest + 1) % m.max
+}
+
+// All returns the keys with their values, the oldest first.
+func (m *Map[K, V]) All() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for i := range m.order {
+			k := m.order[(m.oldest+i)%len(m.order)]
+			if !yield(k, m.values[k]) {
+				return
+			}
+		}
+	}
 }
 
 // Len returns how many keys are there.

@@ -32,6 +32,11 @@ func TestMap_TheFirstGoesOutForANewKey(t *testing.T) {
 		{6, []int{4, 5, 6}},
 	} {
 		m.Put(step.put, "x")
+		for k, v := range m.All() {
+			if v != "x" || !slices.Contains(step.want, k) {
+				t.Errorf("after %d: All has %d with %q", step.put, k, v)
+			}
+		}
 		if got := there(m, 10); !slices.Equal(got, step.want) || m.Len() != len(step.want) {
 			t.Fatalf("after %d: %v, %d keys; want %v", step.put, got, m.Len(), step.want)
 		}

@@ -91,6 +91,96 @@ func (s *CompiledSubnet) PoolOf(a netip.Addr) (*CompiledPool, bool) {
 // Size returns the number of addresses in p that may be given dynamically.
 func (p *CompiledPool) Size() uint64 { return p.size }
 
+// Level is one place of a configuration where something is set for a client.
+type Level struct {
+	// Name is what the place is called: "global", "shared network NAME", "subnet PREFIX", "pool RANGE",
+	// "class NAME" or "reservation of KEY".
+	Name     string
+	Settings *Settings
+}
+
+// Levels returns what EffectiveFor lays over each other for the same arguments, the outermost level first, so
+// that the last one that sets a thing is where it comes from. It is for people, and looks at the
+// configuration as it was written.
+func (c *Compiled) Levels(sub *CompiledSubnet, pool *CompiledPool, res *CompiledReservation, classes []string,
+) []Level {
+	out := []Level{{"global", &c.Config.Settings}}
+	if sub != nil {
+		for i := range c.Config.SharedNetworks {
+			if n := &c.Config.SharedNetworks[i]; slices.Contains(n.Subnets, sub.Prefix) {
+				out = append(out, Level{"shared network " + n.Name, &n.Settings})
+			}
+		}
+		out = append(out, Level{"subnet " + sub.Prefix.String(), &sub.Settings})
+	}
+	if pool != nil {
+		out = append(out, Level{"pool " + pool.Range.String(), &pool.Settings})
+	}
+	for _, class := range slices.Backward(c.withSettings) {
+		if slices.Contains(classes, class.Name) {
+			out = append(out, Level{"class " + class.Name, &class.Settings})
+		}
+	}
+	if res != nil {
+		name := "reservation of " + res.Address.String()
+		if len(res.Keys) > 0 {
+			name = "reservation of " + keyWords(res.Keys[0])
+		}
+		out = append(out, Level{name, &res.Settings})
+	}
+	return out
+}
+
+// Origin returns the name of the innermost of levels that sets what set looks at, and "default" if none does.
+func Origin(levels []Level, set func(*Settings) bool) string {
+	for _, l := range slices.Backward(levels) {
+		if set(l.Settings) {
+			return l.Name
+		}
+	}
+	return "default"
+}
+
+// OptionOrigins returns the names of the levels from which the value of an option for a client of these
+// classes comes, the innermost first; none if it is set nowhere. There are several only where sub-options are
+// put together (adr/0012).
+func OptionOrigins(levels []Level, code uint8, classes []string) []string {
+	guarded, unguarded := optionLayers(levels, code, classes)
+	var out []string
+	space := ""
+	for i, l := range append(guarded, unguarded...) {
+		if i > 0 && (space == "" || l.space != space) {
+			break
+		}
+		if space = l.space; len(out) == 0 || out[len(out)-1] != l.name {
+			out = append(out, l.name)
+		}
+	}
+	return out
+}
+
+// optionLayer is one place where an option is set.
+type optionLayer struct{ name, space string }
+
+// optionLayers returns where an option is set with a guard that is open to classes, and where without one,
+// the innermost first. What is set for everybody overrules what is guarded farther out.
+func optionLayers(levels []Level, code uint8, classes []string) (guarded, unguarded []optionLayer) {
+	overruled := false
+	for _, l := range slices.Backward(levels) {
+		for _, o := range l.Settings.Guarded {
+			g := compileGuard(o.Classes)
+			if o.Code == code && !overruled && g.open(classes) {
+				guarded = append(guarded, optionLayer{l.Name, o.Space})
+			}
+		}
+		if i, ok := slices.BinarySearchFunc(l.Settings.Options, code, byCode); ok {
+			overruled = true
+			unguarded = append(unguarded, optionLayer{l.Name, l.Settings.Options[i].Space})
+		}
+	}
+	return guarded, unguarded
+}
+
 // AnswersLeaseQueries says whether anybody may ask what is known of leases.
 func (c *Compiled) AnswersLeaseQueries() bool { return len(c.Config.LeaseQuery.Requesters) > 0 }
 
