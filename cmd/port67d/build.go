@@ -77,6 +77,7 @@ func (n *node) open() (err error) {
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(),
 		Reader: n.agreement, Proposer: n.agreement, Timekeeper: n.agreement,
 		Neighbours: n.agreement, Sender: n.listener, Observer: n.counts, Clock: clock.System{}, Logger: log,
+		Changes: changes{n.agreement.Changes(), n.agreement},
 	})
 	n.rarp = server.NewRARP(server.RARPOptions{
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(), Reader: n.agreement, Timekeeper: n.agreement,

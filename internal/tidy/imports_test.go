@@ -55,11 +55,12 @@ var table = []row{
 		[]string{"google.golang.org/protobuf/..."}, "the log is protobuf",
 	},
 	{"cluster/trust", shell, nil, []string{"golang.org/x/sys/unix"}, "certificates and tokens; knows no cluster"},
+	{"cluster/feed", shell, nil, nil, "a ring under a mutex; it starts nothing and waits for nobody"},
 	{"cluster/journal", shell, []string{"storage", "storage/disk", "storage/history", "storage/lease"}, nil, ""},
 	{
 		"cluster", shell,
 		[]string{
-			"cluster/journal", "cluster/logcodec", "cluster/trust", "proto/peer/v1", "storage", "storage/config",
+			"cluster/feed", "cluster/journal", "cluster/logcodec", "cluster/trust", "proto/peer/v1", "storage", "storage/config",
 			"storage/disk", "storage/history", "storage/lease",
 		},
 		[]string{
@@ -86,7 +87,7 @@ var table = []row{
 		"server", spine,
 		[]string{
 			"server/classify", "server/dhcp4", "server/leasequery", "server/rarp", "server/wire4", "storage",
-			"storage/config",
+			"storage/config", "storage/history",
 			"storage/lease",
 		}, nil,
 		"keeps tables of exchanges and offers under a mutex; time is a port",
@@ -97,7 +98,10 @@ var table = []row{
 		[]string{"github.com/vishvananda/netlink", "golang.org/x/sys/unix", "github.com/mdlayher/packet", "golang.org/x/net/..."},
 		"sockets and interfaces",
 	},
-	{"server/listen/bulk", shell, []string{"server", "server/dhcp4", "server/wire4"}, nil, "connections for bulk leasequery"},
+	{
+		"server/listen/bulk", shell, []string{"server", "server/dhcp4", "server/wire4"},
+		[]string{"golang.org/x/sys/unix"}, "connections for bulk and active leasequery",
+	},
 	{
 		"server/admin", shell,
 		[]string{

@@ -1,5 +1,6 @@
-// Package bulk owns the port on which relay agents ask for many leases at once, and its connections (RFC
-// 6926). It knows limits and deadlines; what is asked and told it does not know.
+// Package bulk owns the port on which relay agents ask for many leases at once, or for changes as they
+// happen, and its connections (RFC 6926, RFC 7724). It knows limits and deadlines; what is asked and told it
+// does not know.
 //
 // Read bulk.go, then connection.go.
 //
@@ -33,7 +34,7 @@ const (
 	queriesUsual = 8
 	// idleUsual is how long a connection without a query stays open (BULK_LQ_DATA_TIMEOUT, RFC 6926 §6.3).
 	idleUsual = 300 * time.Second
-	// stallUsual is how long a requester may take nothing of what is sent.
+	// stallUsual is how long a requester may take nothing of what is sent, nor confirm that it came.
 	stallUsual = 60 * time.Second
 	// lookUsual is how often the configuration is looked at: whether anybody may ask.
 	lookUsual = time.Second
@@ -47,8 +48,8 @@ type Server interface {
 	AnswersLeaseQueries() bool
 	// MayQueryLeases says whether the requester at a may ask.
 	MayQueryLeases(a netip.Addr) bool
-	// OpenBulk4 begins with one message.
-	OpenBulk4(requester, local netip.Addr, message []byte) (*server.Bulk4, error)
+	// OpenLeaseQuery4 begins with one message.
+	OpenLeaseQuery4(requester, local netip.Addr, message []byte) (server.LeaseQuery4, error)
 }
 
 // Options say where to listen and how much is served at once. Server is the only one without a default.
@@ -179,7 +180,9 @@ func (l *Listener) accept(ctx context.Context, all *sync.WaitGroup, conn *net.TC
 	case !l.enter(requester):
 		l.opt.Observer.Ended(dhcp4.BulkLeaseQuery, server.Overloaded, 0)
 	default:
-		c := &connection{l: l, conn: conn, requester: requester, local: local, queries: make(chan *server.Bulk4)}
+		c := &connection{
+			l: l, conn: conn, requester: requester, local: local, queries: make(chan server.LeaseQuery4),
+		}
 		all.Go(func() {
 			defer l.leave(requester)
 			c.run(ctx)
