@@ -53,6 +53,7 @@ func NewCore() (Subject, error) {
 	}
 	for _, c := range []storage.Command{
 		storage.Found{ClusterID: "conformance", Node: n1}, all, storage.SetConfig{Config: c, Author: "conformance"},
+		storage.Tick{}, // The index for leasequery is whole then.
 	} {
 		if r := s.apply(c); r.Refusal != storage.Granted {
 			return nil, fmt.Errorf("%T is refused: %d %s", c, r.Refusal, r.Detail)

@@ -140,6 +140,12 @@ func (r *Reply) name() string {
 		return "ACK"
 	case typeNAK:
 		return "NAK"
+	case typeUnassigned:
+		return "LEASEUNASSIGNED"
+	case typeUnknown:
+		return "LEASEUNKNOWN"
+	case typeActive:
+		return "LEASEACTIVE"
 	case 0:
 		return "BOOTREPLY"
 	}

@@ -8,7 +8,7 @@ import (
 // table is every vector. What a row asks for stands in the row's own words as far as they are short.
 func table() []Vector {
 	return slices.Concat(reception(), destination(), sizes(), header(), options(), leaseTimes(), identities(),
-		discovers(), selects(), reboots(), renewals(), leaving(), informs())
+		discovers(), selects(), reboots(), renewals(), leaving(), informs(), leaseQueries())
 }
 
 // The broadcast address of the ingress, a multicast address and addresses off the link, as ciaddr or giaddr.
