@@ -118,7 +118,8 @@ func leaseQueries() []Vector {
 		{Rows: "LQ-004", Asks: "by hardware address, unknown: LEASEUNKNOWN with that hardware address", Steps: then(
 			leaseQuery(byMAC(0)).want(unknown(), toAsker, ciaddr(zero), clients(0)))},
 		{Rows: "LQ-004", Asks: "by hardware address, its lease given back: LEASEUNKNOWN", Steps: then(bound(),
-			release(leased, to(heard)).silent(), leaseQuery(byMAC(0)).client(1).want(unknown()))},
+			release(leased, to(heard)).silent(), leaseQuery(byMAC(0)).client(1).want(unknown())),
+			Note: unserved + " RFC 4388: LEASEUNASSIGNED is about addresses; by client the answer is LEASEACTIVE or LEASEUNKNOWN."},
 		{Rows: "LQ-004", Asks: "by hardware address: LEASEACTIVE with its address", Steps: then(bound(),
 			leaseQuery(byMAC(0)).client(1).want(active(), ciaddr(other(0)), clients(0)))},
 		{Rows: "LQ-004", Asks: "by hardware address of a client with an identifier: LEASEACTIVE, option 61", Steps: then(
@@ -134,7 +135,8 @@ func leaseQueries() []Vector {
 		{Rows: "LQ-004", Asks: "by remote-id (RFC 6148), unknown: LEASEUNKNOWN", Steps: then(
 			leaseQuery(relayInfo(2, 4, 'n', 'o', 'n', 'e')).want(unknown(), ciaddr(zero)))},
 		{Rows: "LQ-004", Asks: "by remote-id (RFC 6148): LEASEACTIVE with its address", Steps: then(
-			bound(far, hasModem), askModem.want(active(), ciaddr(other(0)), clients(0)))},
+			bound(far, hasModem), askModem.want(active(), ciaddr(other(0)), clients(0))),
+			Note: unserved + " ISC dhcpd does not know RFC 6148."},
 	}, leaseQueryFields(hasModem)...)
 	for i := range list {
 		if list[i].Note == "" && list[i].Rows != "LQ-001" && list[i].Rows != "LQ-002" && list[i].Rows != "LQ-007" {
@@ -156,19 +158,20 @@ func leaseQueryFields(hasModem Edit) []Vector {
 		{Rows: "LQ-005", Asks: "options 1, 3 and 6 asked for: those of the client's subnet", Steps: then(bound(far),
 			leaseQuery(has(other(0)), list(optMask, optRouter, optDNS)).client(1).want(active(),
 				valueAddr(optMask, "255.255.255.0"), valueAddr(optRouter, "10.68.0.1"), valueAddr(optDNS, "10.67.0.53"),
-				none(optLease))), Note: notTold},
+				none(optLease))), Note: notTold + " ISC dhcpd tells the router, but not the mask."},
 		{Rows: "LQ-005", Asks: "option 82 asked for: the one that came with the lease", Steps: then(bound(far, hasModem),
 			leaseQuery(has(other(0)), list(optRelay)).client(1).want(active(), that(func(r *Reply, m *Memory) string {
 				return r.differs(optRelay, append([]byte{2, 8, 'm', 'o'}, m.All[0].Hardware[:]...))
 			}))), Note: notTold},
 		{Rows: "LQ-006", Asks: "option 82 of the question: comes back", Steps: then(bound(),
-			leaseQuery(has(other(0)), list(optLease), relayInfo(1, 2, 'm', 'e')).client(1).want(active(), echoed(optRelay)))},
+			leaseQuery(has(other(0)), list(optLease), relayInfo(1, 2, 'm', 'e')).client(1).want(active(), echoed(optRelay))),
+			Note: unserved + " RFC 3046 §2.2: a server that knows option 82 returns it."},
 		{Rows: "LQ-007", Asks: "by address and hardware address: silence", Steps: then(bound(),
 			leaseQuery(has(other(0)), byMAC(0)).client(1).silent()),
-			Note: "RFC 4388 wants the other fields to be zero; Kea is silent, too. ISC dhcpd takes the address."},
+			Note: "RFC 4388 wants the other fields to be zero. ISC dhcpd takes the address."},
 		{Rows: "LQ-007", Asks: "by hardware address and client identifier: silence", Steps: then(bound(clientID(9)),
 			leaseQuery(byMAC(0), byID(0)).client(1).silent()),
-			Note: "RFC 4388 wants the other fields to be zero; Kea is silent, too. ISC dhcpd takes one of them."},
+			Note: "RFC 4388 wants the other fields to be zero. ISC dhcpd takes one of them."},
 		{Rows: "LQ-007", Asks: "about nothing: silence", Steps: then(leaseQuery().silent()),
 			Note: "RFC 4388 has no such question. ISC dhcpd knows nobody by it, and says so."},
 		{Rows: "LQ-011", Asks: "base-time (152) and state (156) asked for in a datagram: told", Steps: then(bound(),
