@@ -27,19 +27,47 @@ type LeaseQuery4 interface {
 	Close()
 }
 
-// OpenLeaseQuery4 begins with one message of a connection from requester to this node's address local. The
-// error means that the octets are no message, and that the connection should be closed.
-func (s *Server) OpenLeaseQuery4(requester, local netip.Addr, message []byte) (LeaseQuery4, error) {
+// StartTLS4 says of the first message of a connection whether the connection shall go on by TLS, and returns
+// what is to be sent before.
+func (s *Server) StartTLS4(requester, local netip.Addr, message []byte) (frame []byte, ok bool) {
+	query, err := wire4.Parse(message)
+	if err != nil || query.Type != dhcp4.TLS {
+		return nil, false
+	}
+	var m dhcp4.Message
+	s.reader.Read(func(v storage.View) { m, ok = leasequery.TLS(v, &query, requester, local) })
+	if !ok {
+		return nil, false
+	}
+	return s.frames(nil, []dhcp4.Message{m}), true
+}
+
+// OpenLeaseQuery4 begins with one message of a connection from requester to this node's address local, by TLS
+// if secure is set. The error means that the octets are no message, and that the connection should be closed.
+func (s *Server) OpenLeaseQuery4(requester, local netip.Addr, secure bool, message []byte,
+) (LeaseQuery4, error) {
 	began := s.clock.Now()
 	query, err := wire4.Parse(message)
 	if err != nil {
 		s.observer.Ended(dhcp4.BulkLeaseQuery, Malformed, s.clock.Now().Sub(began))
 		return nil, err
 	}
-	if query.Type == dhcp4.ActiveLeaseQuery && s.changes != nil {
-		return &Active4{s: s, active: leasequery.NewActive(&query, requester, local), began: began}, nil
+	plain := false
+	if !secure {
+		s.reader.Read(func(v storage.View) { plain = leasequery.RequiresTLS(v) })
 	}
-	return &Bulk4{s: s, bulk: leasequery.NewBulk(&query, requester, local), began: began}, nil
+	if query.Type == dhcp4.ActiveLeaseQuery && s.changes != nil {
+		a := leasequery.NewActive(&query, requester, local)
+		if plain {
+			a.Plain()
+		}
+		return &Active4{s: s, active: a, began: began}, nil
+	}
+	b := leasequery.NewBulk(&query, requester, local)
+	if plain {
+		b.Plain()
+	}
+	return &Bulk4{s: s, bulk: b, began: began}, nil
 }
 
 // frames appends messages to buf as they go over a connection.

@@ -328,8 +328,8 @@ var outcomes = [...]entry{
 	},
 	LeaseQueryNotAllowed: {
 		"leasequery_not_allowed",
-		"A leasequery in the name of one whom the configuration does not allow to ask, or a connection " +
-			"from there, which was closed.",
+		"A leasequery in the name of one whom the configuration does not allow to ask, or not without TLS, or a " +
+			"connection from there, which was closed.",
 		"Add it to leasequery.requesters if it should know who has which address; else find out who asks.",
 	},
 	LeaseQueryUnclear: {

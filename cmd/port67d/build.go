@@ -85,6 +85,7 @@ func (n *node) open() (err error) {
 	})
 	n.bulk = bulk.New(bulk.Options{
 		Server: asked{n.spine, n.agreement}, Addresses: n.listener.Addresses, Observer: n.counts, Log: log,
+		Identity: n.agreement.identity,
 	})
 	n.admin, err = admin.NewServer(admin.Options{
 		Cluster: n.agreement, Socket: s.AdminSocket, SocketGroup: s.AdminGroup, Listen: s.AdminListen,

@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -41,12 +42,47 @@ type follower struct {
 // follow begins an active leasequery at a node, with query-start-time unless it is 0.
 func follow(h *Host, n *Node, since uint32) (*follower, error) {
 	f := &follower{node: n, came: make(chan update, 1000), ended: make(chan error, 1)}
-	if err := h.In(func() (err error) {
-		f.conn, err = net.DialTimeout("tcp4", net.JoinHostPort(n.Addr, "67"), 10*time.Second)
-		return err
-	}); err != nil {
+	if err := f.dial(h); err != nil {
 		return nil, err
 	}
+	return f, f.ask(since)
+}
+
+func (f *follower) dial(h *Host) error {
+	return h.In(func() (err error) {
+		f.conn, err = net.DialTimeout("tcp4", net.JoinHostPort(f.node.Addr, "67"), 10*time.Second)
+		return err
+	})
+}
+
+// followByTLS does the same without past ones, by TLS, and demands that the node shows its certificate.
+func followByTLS(h *Host, n *Node) (*follower, error) {
+	f := &follower{node: n, came: make(chan update, 1000), ended: make(chan error, 1)}
+	if err := f.dial(h); err != nil {
+		return nil, err
+	}
+	q := leaseQuery(8, netip.Addr{})
+	q[242] = 18
+	if _, err := f.conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(q))), q...)); err != nil {
+		return nil, err
+	}
+	answer := make([]byte, 2+300)
+	if _, err := io.ReadAtLeast(f.conn, answer, 2+243); err != nil || answer[2+242] != 18 {
+		return nil, fmt.Errorf("answer to DHCPTLS: type %d, %w", answer[2+242], err)
+	}
+	secure := tls.Client(f.conn, &tls.Config{InsecureSkipVerify: true}) // By its URI, below.
+	if err := secure.Handshake(); err != nil {
+		return nil, err
+	}
+	f.conn = secure
+	if names := secure.ConnectionState().PeerCertificates[0].URIs; len(names) != 1 || names[0].Scheme != "port67" {
+		return nil, fmt.Errorf("the node shows %v", names)
+	}
+	return f, f.ask(0)
+}
+
+// ask asks, and begins to read.
+func (f *follower) ask(since uint32) error {
 	q := leaseQuery(9, netip.Addr{})
 	q[242] = 16
 	q = append(q[:243], 55, 7, 51, 61, 91, 152, 153, 156, 157)
@@ -54,11 +90,9 @@ func follow(h *Host, n *Node, since uint32) (*follower, error) {
 		q = binary.BigEndian.AppendUint32(append(q, 154, 4), since)
 	}
 	q = append(q, 255)
-	if _, err := f.conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(q))), q...)); err != nil {
-		return nil, err
-	}
+	_, err := f.conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(q))), q...))
 	go f.read()
-	return f, nil
+	return err
 }
 
 // read passes on what comes until the connection ends.
@@ -123,7 +157,7 @@ func isAbout(a string, kind, state byte) func(update) bool {
 // after a restart of the node it follows, what it missed comes first (LQ-012).
 func TestActiveLeaseQuery(t *testing.T) {
 	ctx := t.Context()
-	l, err := New(ctx, Options{Config: "renewals: committed\n" + leaseQueryConfig, Log: t.Output()})
+	l, err := New(ctx, Options{Config: "renewals: committed\nleasequery: {requesters: [10.67.0.201], tls: allow}\n" + DefaultConfig, Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,6 +234,12 @@ func TestActiveLeaseQuery(t *testing.T) {
 	defer ancient.conn.Close()
 	ancient.await(t, "DataMissing", isStatus(5))
 	ancient.await(t, "CatchUpComplete all the same", isStatus(7))
+	secure, err := followByTLS(requester, f.node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer secure.conn.Close()
+	secure.await(t, "ConnectionActive by TLS", isStatus(6))
 	wellFormed(t, l, slices.Concat(again.octets, ancient.octets, all[(i+1)%3].octets))
 }
 

@@ -124,7 +124,9 @@ func (a *Active) judge(view storage.View, at Moment) Why {
 	case c == nil || !c.MayQueryLeases(a.requester):
 		a.finish(NotAllowed, "leasequery.requesters does not name this requester")
 		return Stranger
-	case a.status == MalformedQuery || a.status == NotAllowed:
+	case a.status == NotAllowed:
+		return Stranger
+	case a.status == MalformedQuery:
 		return Unclear
 	case !at.Fresh || a.status != Success:
 		a.Abort()

@@ -9,6 +9,7 @@ import (
 
 	"port67/server/dhcp4"
 	"port67/storage"
+	"port67/storage/config"
 	"port67/storage/lease"
 )
 
@@ -219,8 +220,48 @@ func TestActive_Ends(t *testing.T) {
 // A DHCPTLS is refused, and the connection goes on as it is (RFC 7724).
 func TestBulk_TLSIsRefused(t *testing.T) {
 	got, why := newWorld(t).bulk(ask(dhcp4.TLS))
-	if want := `TLS` + sid + ` 151="\bthis node speaks no TLS here"`; len(got) != 1 || got[0] != want || why != Unclear {
+	if want := `TLS` + sid + ` 151="\bTLS is off, or came too late, or twice"`; len(got) != 1 || got[0] != want || why != Unclear {
 		t.Errorf("%v, why %d, want %s", got, why, want)
+	}
+}
+
+// What the configuration says of TLS decides about DHCPTLS, and about queries without.
+func TestTLS(t *testing.T) {
+	for mode, want := range map[config.LeaseQueryTLS]struct{ begins, plain bool }{
+		"": {false, true}, "off": {false, true}, "allow": {true, true}, "require": {true, false},
+	} {
+		w := newWorld(t)
+		c := *w.view().Config().Config
+		c.LeaseQuery.TLS = mode
+		w.must(storage.SetConfig{Expected: 1, Config: &c})
+		m, begins := TLS(w.view(), ask(dhcp4.TLS), ip("10.67.0.1"), ip("10.67.0.2"))
+		if begins != want.begins {
+			t.Errorf("%q: DHCPTLS begins TLS: %t, want %t", mode, begins, want.begins)
+		}
+		if got := describe(&m); begins && got != "TLS"+sid {
+			t.Errorf("%q: answered by %s", mode, got)
+		}
+		if _, ok := TLS(w.view(), ask(dhcp4.TLS), ip("10.67.0.9"), ip("10.67.0.2")); ok {
+			t.Errorf("%q: a stranger gets TLS", mode)
+		}
+		if _, ok := TLS(w.view(), ask(dhcp4.BulkLeaseQuery), ip("10.67.0.1"), ip("10.67.0.2")); ok {
+			t.Errorf("%q: a query gets TLS unasked", mode)
+		}
+		if got := RequiresTLS(w.view()); got == want.plain {
+			t.Errorf("%q: requires TLS: %t", mode, got)
+		}
+	}
+	w := newWorld(t)
+	b, a := NewBulk(ask(dhcp4.BulkLeaseQuery), ip("10.67.0.1"), ip("10.67.0.2")), active()
+	b.Plain()
+	a.Plain()
+	want := `DONE` + sid + ` 151="\x04leasequery.tls is require: send DHCPTLS first"`
+	page, more, why := b.Next(w.view(), w.moment())
+	if len(page) != 1 || describe(&page[0]) != want || more || why != Stranger {
+		t.Errorf("bulk: %v, %t, %d, want %s", page, more, why, want)
+	}
+	if got, more, why := w.step(a); len(got) != 1 || got[0] != want || more || why != Stranger {
+		t.Errorf("active: %v, %t, %d, want %s", got, more, why, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"port67/server/dhcp4"
 	"port67/storage"
+	"port67/storage/config"
 	"port67/storage/lease"
 )
 
@@ -67,7 +68,7 @@ func NewBulk(q *dhcp4.Query, requester, local netip.Addr) *Bulk {
 	switch {
 	case q.Type == dhcp4.TLS: // The connection goes on without (RFC 7724).
 		b.last = dhcp4.TLS
-		b.finish(TLSConnectionRefused, "this node speaks no TLS here")
+		b.finish(TLSConnectionRefused, "TLS is off, or came too late, or twice")
 	case q.Type != dhcp4.BulkLeaseQuery:
 		b.finish(MalformedQuery, "only leasequeries for connections are answered here")
 	case !q.CIAddr.IsUnspecified() || !q.YIAddr.IsUnspecified() || !q.SIAddr.IsUnspecified():
@@ -105,6 +106,34 @@ func (b *Bulk) finish(s Status, why string) {
 	}
 }
 
+// Plain makes the query end, because the configuration wants TLS and the connection has none.
+func (b *Bulk) Plain() {
+	if b.last != dhcp4.TLS {
+		b.finish(NotAllowed, "leasequery.tls is require: send DHCPTLS first")
+	}
+}
+
+// TLS decides about the first message of a connection: whether the connection shall go on by TLS, and then
+// the answer after which it does. A DHCPTLS that is refused is answered as any other query.
+func TLS(view storage.View, q *dhcp4.Query, requester, local netip.Addr) (m dhcp4.Message, ok bool) {
+	c := view.Config()
+	if q.Type != dhcp4.TLS || c == nil || !c.MayQueryLeases(requester) || !wantsTLS(c.Config.LeaseQuery.TLS) {
+		return m, false
+	}
+	b := Bulk{xid: q.XID, sid: local}
+	return b.message(dhcp4.TLS), true
+}
+
+// RequiresTLS says whether the configuration wants all queries over connections to come by TLS.
+func RequiresTLS(view storage.View) bool {
+	c := view.Config()
+	return c != nil && c.Config.LeaseQuery.TLS == config.LeaseQueryTLSRequire
+}
+
+func wantsTLS(mode config.LeaseQueryTLS) bool {
+	return mode == config.LeaseQueryTLSAllow || mode == config.LeaseQueryTLSRequire
+}
+
 // Abort makes the query end with its next message, because this node cannot go on.
 func (b *Bulk) Abort() { b.finish(QueryTerminated, "this node cannot go on: ask another") }
 
@@ -118,6 +147,8 @@ func (b *Bulk) Next(view storage.View, at Moment) (messages []dhcp4.Message, mor
 	switch {
 	case c == nil || !c.MayQueryLeases(b.requester):
 		b.finish(NotAllowed, "leasequery.requesters does not name this requester")
+		why = Stranger
+	case b.status == NotAllowed:
 		why = Stranger
 	case b.status == MalformedQuery || b.status == TLSConnectionRefused:
 		why = Unclear

@@ -71,6 +71,7 @@ func anyConfig(t *rapid.T) *config.Config {
 		nil, {netip.MustParsePrefix("10.67.0.1/32")},
 		{netip.MustParsePrefix("10.67.0.0/24"), netip.MustParsePrefix("10.68.0.1/32")},
 	}).Draw(t, "requesters")
+	c.LeaseQuery.TLS = rapid.SampledFrom([]config.LeaseQueryTLS{"", "off", "allow", "require"}).Draw(t, "tls")
 	rate := rapid.SampledFrom([]config.Rate{{}, {PerSecond: 10, Burst: 10}, {PerSecond: 1, Burst: 5}})
 	c.Limits = config.Limits{
 		DiscoverPerCircuit: maybe(t, rate, "circuit"), DiscoverPerRelay: maybe(t, rate, "relay"),

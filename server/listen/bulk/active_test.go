@@ -99,7 +99,7 @@ func TestListener_ActiveTellsChangesAsTheyHappen(t *testing.T) {
 
 	write(t, conn, activeQuery(8))
 	wantSaid(t, conn, 8, said{done, 4, ""}) // One is enough, and goes on.
-	r.outcomes(server.LeaseQueryUnclear)
+	r.outcomes(server.LeaseQueryNotAllowed)
 	write(t, conn, query(9, 61, 9, 'c', 'l', 'i', 'e', 'n', 't', ' ', '1', 255)) // No such client.
 	wantSaid(t, conn, 9, said{done, 0, ""})
 	r.outcomes(server.LeaseQueryAnswered)

@@ -387,6 +387,7 @@ func TestListener_LQ_008_DrainsWithTheNode(t *testing.T) {
 	if _, err := read(t, idle, 1); err == nil {
 		t.Error("an idle connection outlives the node")
 	}
+	_ = conn.SetReadBuffer(1 << 20) // What is on its way comes slowly otherwise.
 	if _, err := read(t, conn, 9); err == nil {
 		t.Error("a connection outlives the node")
 	}

@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -25,7 +26,9 @@ import (
 // the requester closes its side.
 type connection struct {
 	l         *Listener
-	conn      *net.TCPConn
+	raw       *net.TCPConn
+	conn      net.Conn // raw, or TLS over it; the reader changes it before it passes on the first query
+	secure    bool
 	requester netip.Addr
 	local     netip.Addr
 	queries   chan server.LeaseQuery4 // closed by the reader
@@ -37,8 +40,8 @@ func (c *connection) run(ctx context.Context) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	interrupt := context.AfterFunc(reading, func() {
-		_ = c.conn.SetReadDeadline(time.Unix(1, 0)) // Wakes the reader.
-		_ = c.conn.SetWriteDeadline(time.Now().Add(partingTime))
+		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // Wakes the reader.
+		_ = c.raw.SetWriteDeadline(time.Now().Add(partingTime))
 	})
 	defer interrupt()
 	c.bound()
@@ -59,7 +62,7 @@ func (c *connection) run(ctx context.Context) {
 // bound has the kernel give up a requester that confirms nothing for as long as one may take nothing: little
 // is sent to an active query, and a host that is gone would keep its connection for a quarter of an hour.
 func (c *connection) bound() {
-	raw, err := c.conn.SyscallConn()
+	raw, err := c.raw.SyscallConn()
 	if err != nil {
 		return // It is gone already, which reading shows.
 	}
@@ -76,7 +79,7 @@ func (c *connection) guard(f func()) {
 			c.l.opt.Log.Error("panic while serving a bulk leasequery, whose connection is closed: report it",
 				"panic", fmt.Sprint(cause), "from", c.requester, "stack", string(debug.Stack()))
 			c.l.opt.Observer.Ended(dhcp4.BulkLeaseQuery, server.Panicked, 0)
-			_ = c.conn.SetDeadline(time.Unix(1, 0)) // Ends the other half.
+			_ = c.raw.SetDeadline(time.Unix(1, 0)) // Ends the other half.
 		}
 	}()
 	f()
@@ -86,14 +89,24 @@ func (c *connection) guard(f func()) {
 // and nothing said. It stops reading while as many queries are under way as may be.
 func (c *connection) read(ctx context.Context) {
 	buf := make([]byte, 0, 2*wire4.FrameMax)
-	for {
+	for first := true; ; {
 		message, rest, err := wire4.CutFrame(buf)
 		if err != nil {
 			c.l.opt.Observer.Ended(dhcp4.BulkLeaseQuery, server.Malformed, 0)
 			return
 		}
+		if message != nil && first {
+			first = false
+			if frame, ok := c.l.opt.Server.StartTLS4(c.requester, c.local, message); ok && c.l.opt.Identity != nil {
+				if !c.startTLS(ctx, frame, len(rest)) {
+					return
+				}
+				buf = buf[:0]
+				continue
+			}
+		}
 		if message != nil {
-			q, err := c.l.opt.Server.OpenLeaseQuery4(c.requester, c.local, message)
+			q, err := c.l.opt.Server.OpenLeaseQuery4(c.requester, c.local, c.secure, message)
 			if err != nil {
 				return
 			}
@@ -115,10 +128,40 @@ func (c *connection) read(ctx context.Context) {
 	}
 }
 
+// startTLS sends the answer to a DHCPTLS and goes on by TLS (RFC 7724). What came behind the question, from
+// whomever, came without TLS: such a connection is closed.
+func (c *connection) startTLS(ctx context.Context, frame []byte, behind int) bool {
+	cert, authority, err := c.l.opt.Identity()
+	if err != nil {
+		c.l.opt.Log.Warn("no TLS for leasequery", "error", err)
+	}
+	if err != nil || behind > 0 {
+		c.l.opt.Observer.Ended(dhcp4.TLS, server.Malformed, 0)
+		return false
+	}
+	ctx, stop := context.WithTimeout(ctx, handshakeUsual)
+	defer stop()
+	_ = c.raw.SetDeadline(time.Now().Add(handshakeUsual))
+	secure := tls.Server(c.raw, &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, ClientCAs: authority,
+		ClientAuth: tls.VerifyClientCertIfGiven, SessionTicketsDisabled: true,
+	})
+	if _, err = c.raw.Write(frame); err == nil {
+		err = secure.HandshakeContext(ctx)
+	}
+	if err != nil {
+		c.l.opt.Log.Info("a leasequery connection does not change to TLS", "from", c.requester, "error", err)
+		return false
+	}
+	_ = c.raw.SetDeadline(time.Time{})
+	c.conn, c.secure = secure, true
+	return true
+}
+
 // receive reads what has come. A connection with queries under way is not idle, however little is asked.
 func (c *connection) receive(ctx context.Context, into []byte) (int, error) {
 	for {
-		_ = c.conn.SetReadDeadline(time.Now().Add(c.l.opt.Idle))
+		_ = c.raw.SetReadDeadline(time.Now().Add(c.l.opt.Idle))
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
@@ -244,9 +287,9 @@ func (c *connection) send(ctx context.Context, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(c.l.opt.Stall))
+	_ = c.raw.SetWriteDeadline(time.Now().Add(c.l.opt.Stall))
 	if ctx.Err() != nil {
-		_ = c.conn.SetWriteDeadline(time.Now().Add(partingTime))
+		_ = c.raw.SetWriteDeadline(time.Now().Add(partingTime))
 	}
 	_, err := c.conn.Write(b)
 	return err
