@@ -78,7 +78,7 @@ var table = []row{
 	{
 		"server/leasequery", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
 	},
-	{"server/wire4", codec, []string{"server/dhcp4"}, nil, "our own parser and encoder"},
+	{"server/wire4", codec, []string{"server/dhcp4", "storage/lease"}, nil, "our own parser and encoder"},
 	{
 		"server/classify", codec, []string{"storage/config", "storage/option"}, []string{"cel.dev/cel-go/..."},
 		"expressions; reflect only names a type of theirs",
