@@ -32,6 +32,9 @@ func New(most int) *Feed { return &Feed{most: most, first: 1, next: 1} }
 // Followed says whether anybody follows: if not, nothing needs to be noted.
 func (f *Feed) Followed() bool { return f.followers.Load() > 0 }
 
+// Followers returns how many follow.
+func (f *Feed) Followers() int { return int(f.followers.Load()) }
+
 // Follow returns the number of the next change. What is in the state before it is asked for afterwards is no
 // change.
 func (f *Feed) Follow() (next uint64) {

@@ -32,6 +32,9 @@ func TestFeed_TellsInOrderAndInParts(t *testing.T) {
 	a := f.Follow()
 	note(f, 10, 12)
 	b := f.Follow()
+	if f.Followers() != 2 {
+		t.Errorf("%d followers, want 2", f.Followers())
+	}
 	note(f, 13, 13)
 	got, next, ok := after(f, a, 3)
 	if !ok || !slices.Equal(got, []byte{10, 11, 12}) {

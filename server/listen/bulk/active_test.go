@@ -116,6 +116,46 @@ func TestListener_ActiveTellsChangesAsTheyHappen(t *testing.T) {
 	}
 }
 
+// What the clock alone changes is told, too, once; and a connection on which nothing changes is shown to live.
+func TestListener_ActiveTellsWhatTheClockChanges(t *testing.T) {
+	r := newRig(t, 0, Options{}, "127.0.0.0/8")
+	a := r.bind(1)
+	conn, second := r.dial(), r.dial()
+	for _, c := range []net.Conn{conn, second} {
+		write(t, c, activeQuery(7))
+		wantSaid(t, c, 7, said{status, 6, ""})
+	}
+	l := r.lease(a)
+	r.later.Store(int64(l.Booked - lease.Genesis))
+	for _, c := range []net.Conn{conn, second} {
+		wantAfterQuiet(t, c, said{dhcp4.LeaseUnassigned, 0, a}) // Its booking has ended.
+	}
+	r.later.Add(60)
+	wantSaid(t, conn, 7, said{status, 6, ""})
+	r.later.Store(int64(l.FreeFrom() - lease.Genesis))
+	wantAfterQuiet(t, conn, said{dhcp4.LeaseUnassigned, 0, a}) // Its grace, too.
+}
+
+// wantAfterQuiet is wantSaid after any number of ConnectionActive.
+func wantAfterQuiet(t *testing.T, conn net.Conn, want said) {
+	t.Helper()
+	for {
+		got, err := hear(t, conn, 7)
+		if err != nil || got != want && got != (said{status, 6, ""}) {
+			t.Fatalf("got %v, %v, want %v", got, err, want)
+		}
+		if got == want {
+			return
+		}
+	}
+}
+
+// lease returns what is known of an address.
+func (r *rig) lease(a string) (l lease.Lease) {
+	r.Read(func(v storage.View) { l, _ = v.Lease(netip.MustParseAddr(a)) })
+	return l
+}
+
 // What the journal knows decides whether a catch-up is whole.
 func TestListener_LQ_012_CatchUp(t *testing.T) {
 	const unix = 1_799_999_000

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type site struct {
 	feed  *feed.Feed
 	past  history.Page // what the journal says
 	asked chan history.Query
+	later atomic.Int64 // seconds that have passed since the leases were made
 }
 
 // changes is what the site tells of its changes.
@@ -70,8 +72,10 @@ func (s *site) Read(f func(storage.View)) {
 func (s *site) Propose(_ context.Context, c storage.Command) (storage.Result, error) {
 	return s.apply(c), nil
 }
-func (s *site) Extend(storage.Extend)                                {}
-func (s *site) Upper() (lease.Instant, bool)                         { return lease.Genesis, true }
+func (s *site) Extend(storage.Extend) {}
+func (s *site) Upper() (lease.Instant, bool) {
+	return lease.Genesis + lease.Instant(s.later.Load()), true
+}
 func (s *site) InTouch() bool                                        { return true }
 func (s *site) Handled(server.Exchange)                              {}
 func (s *site) Ignored(int)                                          {}
@@ -80,7 +84,7 @@ func (s *site) Limited(server.Limit)                                 {}
 func (s *site) ClassErrors(int)                                      {}
 func (s *site) Omitted(int)                                          {}
 func (s *site) Send4(context.Context, []byte, dhcp4.Dest) error      { return nil }
-func (s *site) Now() time.Time                                       { return time.Unix(1_800_000_000, 0) }
+func (s *site) Now() time.Time                                       { return time.Unix(1_800_000_000+s.later.Load(), 0) }
 func (s *site) Wait(context.Context, time.Duration, <-chan struct{}) {}
 func (s *site) WithTimeout(c context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithCancel(c)
