@@ -82,6 +82,27 @@ func TestHistory_OfEveryNode(t *testing.T) {
 	}
 }
 
+// TestChanges_OfEveryNode: each node tells of what it applies, from its own copy of the state.
+func TestChanges_OfEveryNode(t *testing.T) {
+	first := foundWith(t, Options{})
+	second := first.grow("n2")
+	for _, m := range []*member{first, second} {
+		next := m.Changes().Follow()
+		c := bind(1)
+		first.mustPropose(c)
+		<-m.Changes().Grown(next)
+		addrs, _, ok := m.Changes().After(nil, next, 10)
+		if !ok || len(addrs) != 1 || addrs[0] != c.Addr {
+			t.Errorf("%s: %v, %t, want %v", m.info.Name, addrs, ok, c.Addr)
+		}
+		m.Read(func(v storage.View) {
+			if l, ok := v.Lease(c.Addr); !ok || l.Client != c.Client.Key {
+				t.Errorf("%s tells of a change before it is in the state", m.info.Name)
+			}
+		})
+	}
+}
+
 func TestHistory_Off(t *testing.T) {
 	m := found(t)
 	if _, err := m.History(patient(t), history.Query{Limit: 1}); !errors.Is(err, storage.ErrRefused) {

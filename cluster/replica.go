@@ -6,15 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
 
+	"port67/cluster/feed"
 	"port67/cluster/journal"
 	"port67/cluster/logcodec"
 	peerv1 "port67/proto/peer/v1"
 	"port67/storage"
+	"port67/storage/history"
 	"port67/storage/lease"
 )
 
@@ -26,6 +29,8 @@ type replica struct {
 	onChange func()      // members or buckets may have changed; must not block
 	onHalt   func(error) // the node must stop serving; must not block
 	journal  *journal.Journal
+	feed     *feed.Feed
+	touched  []netip.Addr // by the entry being applied
 
 	mu      sync.RWMutex
 	state   *storage.State
@@ -45,7 +50,10 @@ type waiter struct {
 
 var _ raft.FSM = (*replica)(nil)
 
-func newReplica() *replica { return &replica{state: storage.New()} }
+func newReplica() *replica { return &replica{state: storage.New(), feed: feed.New(feedMax)} }
+
+// feedMax is how many changes of leases a follower may be behind: some seconds of the heaviest load.
+const feedMax = 65_536
 
 // Apply is part of raft.FSM: it returns []storage.Result, or the error that halted the replica.
 func (r *replica) Apply(l *raft.Log) any {
@@ -62,6 +70,10 @@ func (r *replica) Apply(l *raft.Log) any {
 	}
 	results := r.state.Apply(l.Index, entry)
 	r.journal.Applied(l.Index, entry, results, storage.ViewOf(r.state).Clock())
+	if r.feed.Followed() {
+		r.touched = history.Touched(r.touched[:0], entry, results)
+		r.feed.Note(r.touched)
+	}
 	r.term = l.Term
 	r.octets += uint64(len(l.Data))
 	r.wake()
@@ -127,6 +139,7 @@ func (r *replica) Restore(from io.ReadCloser) error {
 	}
 	r.restores++
 	r.journal.Restored(storage.ViewOf(state).Index(), storage.ViewOf(state).Clock())
+	r.feed.Break()
 	r.wake()
 	r.onChange()
 	return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"port67/cluster/ctime"
+	"port67/cluster/feed"
 	"port67/cluster/journal"
 	"port67/storage"
 	"port67/storage/history"
@@ -182,6 +183,9 @@ func (n *Node) openJournal(most int64) {
 func (n *Node) History(ctx context.Context, q history.Query) (history.Page, error) {
 	return n.journal.Find(ctx, q)
 }
+
+// Changes returns what this node knows of the changes of leases that it applies.
+func (n *Node) Changes() *feed.Feed { return n.replica.feed }
 
 // HistoryLost returns how many entries this node's journal has not taken since the start.
 func (n *Node) HistoryLost() uint64 { return n.journal.Lost() }

@@ -80,6 +80,7 @@ const (
 	LeaseQueryUnclear
 	LeaseQueryNotReady
 	LeaseQueryAborted
+	LeaseQueryBehind
 
 	SendFailed
 	Panicked
@@ -351,8 +352,8 @@ var outcomes = [...]entry{
 	},
 	LeaseQueryNotAllowed: {
 		"leasequery_not_allowed",
-		"A leasequery in the name of one whom the configuration does not allow to ask, or a connection " +
-			"from there, which was closed.",
+		"A leasequery in the name of one whom the configuration does not allow to ask, or not without TLS, or a " +
+			"connection from there, which was closed.",
 		"Add it to leasequery.requesters if it should know who has which address; else find out who asks.",
 	},
 	LeaseQueryUnclear: {
@@ -366,9 +367,15 @@ var outcomes = [...]entry{
 	},
 	LeaseQueryAborted: {
 		"leasequery_aborted",
-		"A bulk leasequery ended before all was told: the connection was closed, or the requester took " +
+		"A bulk or active leasequery ended before all was told: the connection was closed, or the requester took " +
 			"nothing for a minute, or this node stopped.",
 		"Look at the requester if it is frequent.",
+	},
+	LeaseQueryBehind: {
+		"leasequery_behind",
+		"An active leasequery was ended because its requester took updates more slowly than leases changed, or " +
+			"because this node was brought up to date by a snapshot meanwhile.",
+		"Nothing, unless it is frequent: then look at the requester and the way to it. It asks again by itself.",
 	},
 	SendFailed: {
 		"send_failed", "The reply could not be put on the wire.",

@@ -10,6 +10,7 @@ import (
 
 	"port67/server/dhcp4"
 	"port67/storage"
+	"port67/storage/history"
 	"port67/storage/lease"
 )
 
@@ -49,6 +50,23 @@ type Timekeeper interface {
 type Neighbours interface {
 	// Handled tells the other nodes that this one has answered an exchange. It does not wait.
 	Handled(x Exchange)
+}
+
+// Changes is what this node knows of the changes of leases that it applies: which addresses changed lately,
+// by the numbers of the changes, and what its journal says of longer ago. Only History waits for anything.
+type Changes interface {
+	// Follow begins to follow and returns the number of the next change; Unfollow ends that.
+	Follow() (next uint64)
+	Unfollow()
+	// After appends the addresses of the changes from number next on, at most so many, and returns the number
+	// that is next then. It is false if changes were missed.
+	After(dst []netip.Addr, next uint64, most int) ([]netip.Addr, uint64, bool)
+	// Grown returns a channel that is closed when there is a change of number next.
+	Grown(next uint64) <-chan struct{}
+	// Note adds changes that the clock alone made.
+	Note(addrs []netip.Addr)
+	// History answers from the journal what happened to leases.
+	History(ctx context.Context, q history.Query) (history.Page, error)
 }
 
 // Clock is the time of this machine. It decides about the age of packets and about waiting for neighbours,
@@ -116,8 +134,8 @@ func exchangeOf(cluster string, q *dhcp4.Query, k lease.Key) Exchange {
 	return x
 }
 
-// Options is what a Server needs. Ports but Turns, Self, Cluster and Logger are required; a limit of 0 takes
-// its default.
+// Options is what a Server needs. Ports but Turns and Changes, Self, Cluster and Logger are required; a limit
+// of 0 takes its default.
 type Options struct {
 	Self       storage.NodeID
 	Cluster    string // ID of the cluster; the nodes name exchanges by it
@@ -130,6 +148,7 @@ type Options struct {
 	Observer   Observer
 	Clock      Clock
 	Logger     *slog.Logger
+	Changes    Changes // nil: active leasequeries are not answered
 
 	OffersMax    int // addresses on offer at once; 65 536
 	ExchangesMax int // exchanges under way at once; 16 384
@@ -150,6 +169,8 @@ type Server struct {
 	observer Observer
 	clock    Clock
 	log      *slog.Logger
+	changes  Changes
+	lapses   lapses
 
 	inflight   *inflight
 	offers     *offers
@@ -174,7 +195,7 @@ func New(o Options) *Server {
 	return &Server{
 		self: o.Self, cluster: o.Cluster,
 		reader: o.Reader, proposer: o.Proposer, time: o.Timekeeper, peers: o.Neighbours,
-		sender: o.Sender, turns: o.Turns, observer: o.Observer, clock: o.Clock, log: o.Logger,
+		sender: o.Sender, turns: o.Turns, observer: o.Observer, clock: o.Clock, log: o.Logger, changes: o.Changes,
 		inflight:   newInflight(limit(o.ExchangesMax, 16_384)),
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
 		classes:    &classes{log: o.Logger, clock: o.Clock},

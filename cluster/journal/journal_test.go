@@ -131,6 +131,18 @@ func TestFind_ByAddressAndClient(t *testing.T) {
 	w.want(history.Query{Addr: addr(9)}, "", "")
 }
 
+// TestFind_Gone: after which events nothing may be known of an address, whose ever it was.
+func TestFind_Gone(t *testing.T) {
+	w := newWorld(t)
+	w.bind(10, 1000, 5, 6)
+	w.Applied(11, storage.Entry{Commands: []storage.Command{
+		storage.Bind{}, storage.DeleteLease{}, storage.Release{}, storage.ClearDeclined{},
+	}}, []storage.Result{bound(7, 5, 1060), bound(5, 5, 1000), bound(6, 6, 1060), {Cleared: []lease.Lease{bound(6, 6, 1060).Lease}}},
+		1060)
+	w.want(history.Query{Gone: true, Since: 50_000}, "11.3@50000 11.1@50000", "")
+	w.want(history.Query{Gone: true, Since: 50_001}, "", "")
+}
+
 // TestFind_Pages: pages end within an entry, and together they are all there is.
 func TestFind_Pages(t *testing.T) {
 	w := newWorld(t)

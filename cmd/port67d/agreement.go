@@ -51,7 +51,7 @@ func (a agreement) Status() admin.ClusterStatus {
 // stats is this node's part in the agreement, for the metrics. It waits for nothing.
 func (a agreement) stats() metrics.Stats {
 	s := statsOf(a.Node.Status(), time.Now())
-	s.HistoryLost = a.HistoryLost()
+	s.HistoryLost, s.LeaseQueries = a.HistoryLost(), a.Changes().Followers()
 	return s
 }
 

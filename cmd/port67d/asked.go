@@ -1,6 +1,7 @@
 package main
 
 import (
+	"port67/cluster/feed"
 	"port67/server"
 	"port67/server/dhcp4"
 	"port67/server/listen"
@@ -37,4 +38,10 @@ func (e explainer) Trouble() string {
 		return why
 	}
 	return "it is not in touch with the cluster"
+}
+
+// changes is what the agreement knows of the changes of leases, as active leasequery sees it.
+type changes struct {
+	*feed.Feed
+	agreement
 }

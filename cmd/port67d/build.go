@@ -77,7 +77,8 @@ func (n *node) open() (err error) {
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(),
 		Reader: n.agreement, Proposer: n.agreement, Timekeeper: n.agreement,
 		Neighbours: n.agreement, Sender: n.listener, Turns: n.listener, Observer: n.counts, Clock: clock.System{},
-		Logger: log,
+		Logger:  log,
+		Changes: changes{n.agreement.Changes(), n.agreement},
 	})
 	n.rarp = server.NewRARP(server.RARPOptions{
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(), Reader: n.agreement, Timekeeper: n.agreement,
@@ -85,6 +86,7 @@ func (n *node) open() (err error) {
 	})
 	n.bulk = bulk.New(bulk.Options{
 		Server: asked{n.spine, n.agreement}, Addresses: n.listener.Addresses, Observer: n.counts, Log: log,
+		Identity: n.agreement.identity,
 	})
 	n.admin, err = admin.NewServer(admin.Options{
 		Cluster: n.agreement, Socket: s.AdminSocket, SocketGroup: s.AdminGroup, Listen: s.AdminListen,

@@ -57,12 +57,13 @@ var table = []row{
 	},
 	{"cluster/ctime", spine, []string{"storage/lease"}, nil, ""},
 	{"cluster/trust", shell, nil, []string{"golang.org/x/sys/unix"}, "certificates and tokens; knows no cluster"},
+	{"cluster/feed", shell, nil, nil, "a ring under a mutex; it starts nothing and waits for nobody"},
 	{"cluster/journal", shell, []string{"storage", "storage/disk", "storage/history", "storage/lease"}, nil, ""},
 	{
 		"cluster", shell,
 		[]string{
-			"cluster/ctime", "cluster/journal", "cluster/logcodec", "cluster/trust", "proto/peer/v1", "storage",
-			"storage/config",
+			"cluster/ctime", "cluster/feed", "cluster/journal", "cluster/logcodec", "cluster/trust", "proto/peer/v1",
+			"storage", "storage/config",
 			"storage/disk", "storage/history", "storage/lease",
 		},
 		[]string{
@@ -81,7 +82,7 @@ var table = []row{
 	{
 		"server/leasequery", pure, []string{"server/dhcp4", "storage", "storage/config", "storage/lease"}, nil, "",
 	},
-	{"server/wire4", codec, []string{"server/dhcp4"}, nil, "our own parser and encoder"},
+	{"server/wire4", codec, []string{"server/dhcp4", "storage/lease"}, nil, "our own parser and encoder"},
 	{
 		"server/classify", codec, []string{"storage/config", "storage/option"}, []string{"cel.dev/cel-go/..."},
 		"expressions; reflect only names a type of theirs",
@@ -90,7 +91,7 @@ var table = []row{
 		"server", spine,
 		[]string{
 			"server/classify", "server/dhcp4", "server/leasequery", "server/rarp", "server/recent", "server/wire4",
-			"storage", "storage/config", "storage/lease",
+			"storage", "storage/config", "storage/history", "storage/lease",
 		}, nil,
 		"keeps tables of exchanges and offers under a mutex; time is a port",
 	},
@@ -100,7 +101,10 @@ var table = []row{
 		[]string{"github.com/vishvananda/netlink", "golang.org/x/sys/unix", "github.com/mdlayher/packet", "golang.org/x/net/..."},
 		"sockets and interfaces",
 	},
-	{"server/listen/bulk", shell, []string{"server", "server/dhcp4", "server/wire4"}, nil, "connections for bulk leasequery"},
+	{
+		"server/listen/bulk", shell, []string{"server", "server/dhcp4", "server/wire4"},
+		[]string{"golang.org/x/sys/unix"}, "connections for bulk and active leasequery",
+	},
 	{
 		"server/admin", shell,
 		[]string{

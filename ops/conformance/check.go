@@ -384,8 +384,11 @@ func sumsRight() Check {
 func unsound(r *Reply, m *Memory) []string {
 	checks := []Check{
 		laidOut(), once(), size(payloadMin, 1472),
-		octets("op and hardware", 0, 2, m.Sent.HType, m.Sent.HLen), octets("chaddr", 28, m.Sent.CHAddr[:]...),
 		none(optRequested, optList, optMaxSize),
+	}
+	if m.Sent.Kind != typeLeaseQuery { // Its answer is about another one.
+		checks = append(checks, octets("op and hardware", 0, 2, m.Sent.HType, m.Sent.HLen),
+			octets("chaddr", 28, m.Sent.CHAddr[:]...))
 	}
 	if r.XID != m.Sent.XID {
 		return []string{fmt.Sprintf("xid %x", r.XID)}

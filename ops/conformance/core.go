@@ -57,6 +57,7 @@ func NewCore() (Subject, error) {
 			storagetest.Member("n2", "10.67.0.3")),
 		s.Own(func(int) storage.NodeID { return "n1" }),
 		s.Must(storage.SetConfig{Config: c, Author: "conformance"}),
+		s.Must(storage.Tick{}), // The index for leasequery is whole then.
 	)
 }
 

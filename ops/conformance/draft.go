@@ -35,6 +35,12 @@ const (
 	typeACK, typeNAK, typeRelease, typeInform         = 5, 6, 7, 8
 )
 
+// The message types of leasequery (RFC 4388 §6.1).
+const (
+	typeLeaseQuery                          = 10
+	typeUnassigned, typeUnknown, typeActive = 11, 12, 13
+)
+
 // Draft is a datagram that is going to be sent, down to its single octets: nothing keeps it from being
 // malformed.
 type Draft struct {

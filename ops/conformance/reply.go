@@ -145,6 +145,12 @@ func (r *Reply) name() string {
 		return "ACK"
 	case typeNAK:
 		return "NAK"
+	case typeUnassigned:
+		return "LEASEUNASSIGNED"
+	case typeUnknown:
+		return "LEASEUNKNOWN"
+	case typeActive:
+		return "LEASEACTIVE"
 	case 0:
 		if r.YIAddr.IsUnspecified() {
 			return "BOOTREPLY without an address"

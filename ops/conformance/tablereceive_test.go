@@ -9,7 +9,7 @@ import (
 func table() []Vector {
 	return slices.Concat(reception(), destination(), sizes(), header(), options(), leaseTimes(), identities(),
 		discovers(), atOnce(), selects(), reboots(), renewals(), leaving(), informs(), matched(),
-		bootpRequests(), bootpReplies(), clients(), bootROMs(), firmwares(), rarps())
+		bootpRequests(), bootpReplies(), clients(), bootROMs(), firmwares(), rarps(), leaseQueries())
 }
 
 // The broadcast address of the ingress, a multicast address and addresses off the link, as ciaddr or giaddr.

@@ -31,6 +31,10 @@ const (
 	LeaseActive     MessageType = 13
 	BulkLeaseQuery  MessageType = 14 // RFC 6926 §6.2.1
 	LeaseQueryDone  MessageType = 15
+
+	ActiveLeaseQuery MessageType = 16 // this and the next two: RFC 7724
+	LeaseQueryStatus MessageType = 17
+	TLS              MessageType = 18
 )
 
 // BroadcastFlag is the B bit of the flags field (RFC 2131 §2).

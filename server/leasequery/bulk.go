@@ -6,10 +6,11 @@ import (
 
 	"port67/server/dhcp4"
 	"port67/storage"
+	"port67/storage/config"
 	"port67/storage/lease"
 )
 
-// Status is how a bulk query ended, as option 151 says it (RFC 6926 §6.2.2).
+// Status is how a query ended, or how it goes on, as option 151 says it (RFC 6926 §6.2.2, RFC 7724).
 type Status uint8
 
 // The statuses. Success is not said.
@@ -18,6 +19,11 @@ const (
 	QueryTerminated Status = 2
 	MalformedQuery  Status = 3
 	NotAllowed      Status = 4
+
+	DataMissing          Status = 5 // this and the rest: RFC 7724
+	ConnectionActive     Status = 6
+	CatchUpComplete      Status = 7
+	TLSConnectionRefused Status = 8
 )
 
 const (
@@ -41,7 +47,8 @@ type Bulk struct {
 	selector  selector
 	list      []byte
 	from      netip.Addr
-	began     bool // a message was made
+	began     bool              // a message was made
+	last      dhcp4.MessageType // the type of the last one
 	status    Status
 	why       string
 
@@ -53,14 +60,17 @@ type Bulk struct {
 // NewBulk returns the query q of the requester at an address, which came to the address local of this node.
 // What is wrong with q comes out of Next.
 func NewBulk(q *dhcp4.Query, requester, local netip.Addr) *Bulk {
-	b := &Bulk{xid: q.XID, requester: requester, sid: local, list: usualBulk}
+	b := &Bulk{xid: q.XID, requester: requester, sid: local, list: usualBulk, last: dhcp4.LeaseQueryDone}
 	if list, _ := q.Options.Get(optParameterList); len(list) > 0 {
 		b.list = list
 	}
 	found := append(byClient(q), byRelay(q)...)
 	switch {
+	case q.Type == dhcp4.TLS: // The connection goes on without (RFC 7724).
+		b.last = dhcp4.TLS
+		b.finish(TLSConnectionRefused, "TLS is off, or came too late, or twice")
 	case q.Type != dhcp4.BulkLeaseQuery:
-		b.finish(MalformedQuery, "only DHCPBULKLEASEQUERY is answered here")
+		b.finish(MalformedQuery, "only leasequeries for connections are answered here")
 	case !q.CIAddr.IsUnspecified() || !q.YIAddr.IsUnspecified() || !q.SIAddr.IsUnspecified():
 		b.finish(MalformedQuery, "ciaddr, yiaddr and siaddr must be zero")
 	case len(found) > 1:
@@ -96,6 +106,34 @@ func (b *Bulk) finish(s Status, why string) {
 	}
 }
 
+// Plain makes the query end, because the configuration wants TLS and the connection has none.
+func (b *Bulk) Plain() {
+	if b.last != dhcp4.TLS {
+		b.finish(NotAllowed, "leasequery.tls is require: send DHCPTLS first")
+	}
+}
+
+// TLS decides about the first message of a connection: whether the connection shall go on by TLS, and then
+// the answer after which it does. A DHCPTLS that is refused is answered as any other query.
+func TLS(view storage.View, q *dhcp4.Query, requester, local netip.Addr) (m dhcp4.Message, ok bool) {
+	c := view.Config()
+	if q.Type != dhcp4.TLS || c == nil || !c.MayQueryLeases(requester) || !wantsTLS(c.Config.LeaseQuery.TLS) {
+		return m, false
+	}
+	b := Bulk{xid: q.XID, sid: local}
+	return b.message(dhcp4.TLS), true
+}
+
+// RequiresTLS says whether the configuration wants all queries over connections to come by TLS.
+func RequiresTLS(view storage.View) bool {
+	c := view.Config()
+	return c != nil && c.Config.LeaseQuery.TLS == config.LeaseQueryTLSRequire
+}
+
+func wantsTLS(mode config.LeaseQueryTLS) bool {
+	return mode == config.LeaseQueryTLSAllow || mode == config.LeaseQueryTLSRequire
+}
+
 // Abort makes the query end with its next message, because this node cannot go on.
 func (b *Bulk) Abort() { b.finish(QueryTerminated, "this node cannot go on: ask another") }
 
@@ -110,7 +148,9 @@ func (b *Bulk) Next(view storage.View, at Moment) (messages []dhcp4.Message, mor
 	case c == nil || !c.MayQueryLeases(b.requester):
 		b.finish(NotAllowed, "leasequery.requesters does not name this requester")
 		why = Stranger
-	case b.status == MalformedQuery:
+	case b.status == NotAllowed:
+		why = Stranger
+	case b.status == MalformedQuery || b.status == TLSConnectionRefused:
 		why = Unclear
 	case !at.Fresh || b.status != Success:
 		b.Abort()
@@ -167,7 +207,7 @@ func (b *Bulk) tell(f *fact) dhcp4.Message {
 
 // done returns the last message.
 func (b *Bulk) done() dhcp4.Message {
-	m := b.message(dhcp4.LeaseQueryDone)
+	m := b.message(b.last)
 	if b.status != Success {
 		m.Options = append(m.Options, dhcp4.ReplyOption{
 			Code: optStatus, Data: append([]byte{byte(b.status)}, b.why...),

@@ -85,7 +85,7 @@ func TestBulk_LQ_008(t *testing.T) {
 		{"ciaddr", ask(dhcp4.BulkLeaseQuery, byAddr("10.67.0.100")),
 			[]string{"DONE" + sid + ` 151="\x03ciaddr, yiaddr and siaddr must be zero"`}, Unclear},
 		{"another type", ask(dhcp4.LeaseQuery, byMAC(1)),
-			[]string{"DONE" + sid + ` 151="\x03only DHCPBULKLEASEQUERY is answered here"`}, Unclear},
+			[]string{"DONE" + sid + ` 151="\x03only leasequeries for connections are answered here"`}, Unclear},
 		{"a window that ends before it begins", ask(dhcp4.BulkLeaseQuery, with(154, second(2)), with(155, second(1))),
 			[]string{"DONE" + sid + ` 151="\x03query-start-time after query-end-time"`}, Unclear},
 		{"a moment of two octets", ask(dhcp4.BulkLeaseQuery, with(154, "ab")),

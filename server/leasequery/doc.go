@@ -1,9 +1,10 @@
 // Package leasequery answers relay agents and access concentrators that ask who has which address: one
-// question in one datagram (RFC 4388, RFC 6148), or a list of leases over a connection (RFC 6926).
+// question in one datagram (RFC 4388, RFC 6148), a list of leases over a connection (RFC 6926), or changes of
+// leases as they happen (RFC 7724).
 //
-// Read udp.go, then bulk.go; selector.go says what can be asked for, options.go what is told of a lease.
-// Nothing here changes anything, and nothing is asked of the log: answers come from this node's copy of the
-// state (adr/0015).
+// Read udp.go, then bulk.go and active.go; selector.go says what can be asked for, options.go what is told of
+// a lease. Nothing here changes anything, and nothing is asked of the log: answers come from this node's copy
+// of the state (adr/0015, adr/0024).
 //
 // This package is pure.
 package leasequery

@@ -127,7 +127,7 @@ func ingress() *dhcp4.Ingress {
 
 var words = map[dhcp4.MessageType]string{
 	dhcp4.LeaseActive: "ACTIVE", dhcp4.LeaseUnassigned: "UNASSIGNED", dhcp4.LeaseUnknown: "UNKNOWN",
-	dhcp4.LeaseQueryDone: "DONE",
+	dhcp4.LeaseQueryDone: "DONE", dhcp4.LeaseQueryStatus: "STATUS", dhcp4.TLS: "TLS",
 }
 
 // describe tells a message in a line: type, ciaddr, last octet of the hardware address, options.

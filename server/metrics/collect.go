@@ -29,6 +29,8 @@ type Stats struct {
 	SnapshotAge time.Duration
 	// HistoryLost is how many entries this node's journal of leases has not taken.
 	HistoryLost uint64
+	// LeaseQueries is how many active leasequeries are being answered.
+	LeaseQueries int
 }
 
 // gauge is a metric that is read at every scrape.
@@ -60,7 +62,8 @@ type collector struct {
 
 	pools pools
 
-	term, commit, applied, lag, leader, leaderKnown, voters, alive, losses, snapshotAge, historyLost gauge
+	term, commit, applied, lag, leader, leaderKnown, voters, alive, losses, snapshotAge gauge
+	historyLost, queries                                                                gauge
 }
 
 func newCollector(reader server.Reader, stats func() Stats) *collector {
@@ -94,6 +97,7 @@ func newCollector(reader server.Reader, stats func() Stats) *collector {
 		snapshotAge: newGauge("raft_snapshot_age_seconds", "Time since this node's last snapshot."),
 		historyLost: newCounter("history_lost_entries_total",
 			"Entries that are missing in this node's history of leases, because its disk did not take them."),
+		queries: newGauge("active_leasequeries", "Requesters that follow the changes of leases at this node."),
 	}
 }
 
@@ -102,7 +106,7 @@ func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	own := []gauge{
 		c.clock, c.index, c.revision, c.nodes, c.buckets, c.leases, c.anomalies, c.diverged,
 		c.term, c.commit, c.applied, c.lag, c.leader, c.leaderKnown,
-		c.voters, c.alive, c.losses, c.snapshotAge, c.historyLost,
+		c.voters, c.alive, c.losses, c.snapshotAge, c.historyLost, c.queries,
 	}
 	for _, g := range append(own, c.pools.all()...) {
 		to <- g.desc
@@ -132,6 +136,7 @@ func (c *collector) collectStats(to chan<- prometheus.Metric, s Stats) {
 	c.alive.send(to, float64(s.VotersAlive))
 	c.losses.send(to, float64(s.LossesBearable))
 	c.historyLost.send(to, float64(s.HistoryLost))
+	c.queries.send(to, float64(s.LeaseQueries))
 	if s.SnapshotAge >= 0 {
 		c.snapshotAge.send(to, s.SnapshotAge.Seconds())
 	}

@@ -185,6 +185,8 @@ func typeWord(kind dhcp4.MessageType, o server.Outcome) string {
 		return "leasequery"
 	case dhcp4.BulkLeaseQuery:
 		return "bulk_leasequery"
+	case dhcp4.ActiveLeaseQuery:
+		return "active_leasequery"
 	}
 	unread := o == server.Malformed || o == server.Panicked || o == server.Overloaded
 	if kind == 0 && !unread {

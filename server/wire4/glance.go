@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"port67/server/dhcp4"
+	"port67/storage/lease"
 )
 
 // Glance is what a datagram shows to those who must choose what to drop before they can afford to Parse it.
@@ -51,7 +52,7 @@ func Look(b []byte) Glance {
 				g.Client = data
 			}
 		case optRelayAgentInfo:
-			g.Circuit = circuit(data)
+			g.Circuit, _ = lease.RelayOption(data, subCircuit)
 		}
 		rest = rest[n:]
 	}
@@ -64,16 +65,4 @@ func GIAddr(b []byte) netip.Addr {
 		return netip.IPv4Unspecified()
 	}
 	return netip.AddrFrom4([4]byte(b[giAddrAt:]))
-}
-
-// circuit returns the circuit-id in a piece of option 82.
-func circuit(b []byte) []byte {
-	for len(b) >= 2 && 2+int(b[1]) <= len(b) {
-		n := 2 + int(b[1])
-		if b[0] == subCircuit {
-			return b[2:n]
-		}
-		b = b[n:]
-	}
-	return nil
 }

@@ -132,7 +132,19 @@ type Probe struct {
 type LeaseQuery struct {
 	// Requesters are the agents that are answered, by address; none means that nobody is.
 	Requesters []netip.Prefix `json:"requesters,omitempty"`
+	// TLS says what becomes of connections that ask for it.
+	TLS LeaseQueryTLS `json:"tls,omitempty"`
 }
+
+// LeaseQueryTLS says whether connections of requesters may, or must, change to TLS (RFC 7724).
+type LeaseQueryTLS string
+
+// The modes. The zero LeaseQueryTLS is LeaseQueryTLSOff.
+const (
+	LeaseQueryTLSOff     LeaseQueryTLS = "off"
+	LeaseQueryTLSAllow   LeaseQueryTLS = "allow"
+	LeaseQueryTLSRequire LeaseQueryTLS = "require"
+)
 
 // Option is one DHCP option with its value as it stands on the wire.
 type Option struct {

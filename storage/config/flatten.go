@@ -25,6 +25,7 @@ func flatten(c *Config) []item {
 	f.leaf("", "probe timeout", c.Probe.TimeoutMillis != 0, strconv.Itoa(int(c.Probe.TimeoutMillis))+"ms")
 	requesters := c.LeaseQuery.Requesters
 	f.leaf("", "leasequery requesters", len(requesters) > 0, joined(requesters, FormatRequester))
+	f.leaf("", "leasequery TLS", c.LeaseQuery.TLS != "", string(c.LeaseQuery.TLS))
 	limits := c.Limits
 	for _, n := range limits.named() {
 		if r := *n.rate; r != nil {

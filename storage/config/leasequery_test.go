@@ -27,6 +27,15 @@ func TestLeaseQuery_LQ_002_WhoMayAsk(t *testing.T) {
 	}
 }
 
+func TestLeaseQuery_ValidateTLS(t *testing.T) {
+	for mode, good := range map[LeaseQueryTLS]bool{"": true, "off": true, "allow": true, "require": true, "on": false} {
+		c := &Config{LeaseQuery: LeaseQuery{TLS: mode}}
+		if problems := c.Validate(); (len(problems) == 0) != good {
+			t.Errorf("%q: %v, want good: %t", mode, problems, good)
+		}
+	}
+}
+
 func TestLeaseQuery_Validate(t *testing.T) {
 	for _, tt := range []struct{ requester, want string }{
 		{"10.67.0.1/32", ""},

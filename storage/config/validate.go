@@ -244,6 +244,11 @@ func (v *validator) leaseQuery() {
 	if len(list) > requestersMax {
 		v.problem("leasequery.requesters", "%d: at most %d", len(list), requestersMax)
 	}
+	switch mode := v.config.LeaseQuery.TLS; mode {
+	case "", LeaseQueryTLSOff, LeaseQueryTLSAllow, LeaseQueryTLSRequire:
+	default:
+		v.problem("leasequery.tls", "%q: use off, allow or require", mode)
+	}
 	for i, p := range list {
 		path := "leasequery.requesters[" + strconv.Itoa(i) + "]"
 		switch {

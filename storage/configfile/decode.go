@@ -40,8 +40,12 @@ func (d *decoder) root(n ast.Node) {
 		}},
 		{name: "probe", take: d.probe},
 		{name: "leasequery", take: func(path string, n ast.Node) {
-			list := &c.LeaseQuery.Requesters
-			d.mapping(path, n, []key{{name: "requesters", take: values(d, list, config.ParseRequester)}})
+			q := &c.LeaseQuery
+			d.mapping(path, n, []key{
+				{name: "requesters", take: values(d, &q.Requesters, config.ParseRequester)},
+				{name: "tls", take: value(d, &q.TLS, word(
+					config.LeaseQueryTLSOff, config.LeaseQueryTLSAllow, config.LeaseQueryTLSRequire))},
+			})
 		}},
 		{name: "limits", take: d.limits},
 		{name: "relay-trust", take: d.relayTrust},

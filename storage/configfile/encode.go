@@ -34,8 +34,15 @@ func Encode(c *config.Config) ([]byte, error) {
 	if t := c.Probe.TimeoutMillis; t != 0 {
 		w.pair("probe", "{timeout: "+strconv.Itoa(int(t))+"ms}")
 	}
+	var query []string
 	if list := c.LeaseQuery.Requesters; len(list) > 0 {
-		w.pair("leasequery", "{requesters: "+flow(list, config.FormatRequester)+"}")
+		query = append(query, "requesters: "+flow(list, config.FormatRequester))
+	}
+	if c.LeaseQuery.TLS != "" {
+		query = append(query, "tls: "+string(c.LeaseQuery.TLS))
+	}
+	if len(query) > 0 {
+		w.pair("leasequery", "{"+strings.Join(query, ", ")+"}")
 	}
 	w.limits(&c.Limits)
 	w.relays(c)

@@ -71,6 +71,7 @@ func anyConfig(t *rapid.T) *config.Config {
 		nil, {netip.MustParsePrefix("10.67.0.1/32")},
 		{netip.MustParsePrefix("10.67.0.0/24"), netip.MustParsePrefix("10.68.0.1/32")},
 	}).Draw(t, "requesters")
+	c.LeaseQuery.TLS = rapid.SampledFrom([]config.LeaseQueryTLS{"", "off", "allow", "require"}).Draw(t, "tls")
 	c.RelayTrust = rapid.SampledFrom([]config.RelayTrust{
 		{}, {Agents: c.LeaseQuery.Requesters, Direct: config.RelayDrop}, {Direct: config.RelayIgnore},
 		{Agents: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Others: config.RelayDrop},

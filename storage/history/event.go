@@ -96,3 +96,21 @@ func boundOrRenewed(l *lease.Lease, clock lease.Instant) What {
 	}
 	return Renewed
 }
+
+// Touched appends the addresses whose binding an entry may have changed to dst, and returns the longer list.
+// Holds are none: an address that is on offer is as free as before.
+func Touched(dst []netip.Addr, e storage.Entry, results []storage.Result) []netip.Addr {
+	for i := range results {
+		r := &results[i]
+		if _, hold := e.Commands[i].(storage.Offer); hold || r.Refusal != storage.Granted {
+			continue
+		}
+		if r.Lease.Addr.IsValid() {
+			dst = append(dst, r.Lease.Addr)
+		}
+		for j := range r.Cleared {
+			dst = append(dst, r.Cleared[j].Addr)
+		}
+	}
+	return dst
+}

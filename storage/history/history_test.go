@@ -2,6 +2,7 @@ package history
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,23 @@ func events(t *testing.T, body []byte) []Event {
 		out, body = append(out, raw.Event()), rest
 	}
 	return out
+}
+
+func TestTouched(t *testing.T) {
+	other := netip.MustParseAddr("10.67.1.6")
+	second := with(func(l *lease.Lease) { l.Addr = other })
+	e := storage.Entry{Commands: []storage.Command{
+		storage.Offer{}, storage.Bind{}, storage.Bind{}, storage.Tick{}, storage.TakeLease{}, storage.ClearDeclined{},
+		storage.DeleteLease{},
+	}}
+	got := Touched(nil, e, []storage.Result{
+		{Lease: laptop}, {Lease: laptop}, {Lease: laptop, Refusal: storage.InUse}, {}, {Lease: second},
+		{Cleared: []lease.Lease{second, laptop}}, {Lease: laptop},
+	})
+	want := []netip.Addr{address, other, other, address, address}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
 
 // TestAppend_EveryCommand: what each command tells of, and what it does not.

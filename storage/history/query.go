@@ -24,6 +24,9 @@ type Query struct {
 	Addr   netip.Addr
 	Client lease.Key
 	CHAddr string // raw octets
+	// Gone asks, instead of an address or a client, for the events after which the state may know nothing of an
+	// address any more: Cleared and Deleted.
+	Gone bool
 	// Since and Until bound the wall time of the events, seconds since 1970; 0: no bound.
 	Since, Until int64
 	// Before, unless it is zero, is where the page before ended: only older events are wanted.
@@ -36,6 +39,9 @@ type Query struct {
 
 // Match says whether an event is one of those looked for, its time aside.
 func (q *Query) Match(r *Raw) bool {
+	if q.Gone {
+		return What(r.fixed[0]) == Cleared || What(r.fixed[0]) == Deleted
+	}
 	if q.Addr.IsValid() {
 		addr, ok := netip.AddrFromSlice(r.addr)
 		return ok && addr == q.Addr

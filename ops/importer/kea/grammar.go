@@ -147,7 +147,9 @@ var hooks = []struct {
 		"limits drops what comes too often: look at limits in the reference of the configuration",
 	}},
 	{"libdhcp_legal_log", left("there is no forensic log in this release", "see dhcpctl lease watch")},
-	{"libdhcp_lease_query", left("leasequery is not answered in this release", "")},
+	{"libdhcp_lease_query", left(
+		"who may ask is said once for all", "name its requesters in leasequery.requesters",
+	)},
 	{"libdhcp_ddns_tuning", left(noDDNS, stayDDNS)},
 	{"libdhcp_gss_tsig", left(noDDNS, stayDDNS)},
 	{"libdhcp_radius", left("RADIUS is not asked", "")},

@@ -1,5 +1,6 @@
-// Package bulk owns the port on which relay agents ask for many leases at once, and its connections (RFC
-// 6926). It knows limits and deadlines; what is asked and told it does not know.
+// Package bulk owns the port on which relay agents ask for many leases at once, or for changes as they
+// happen, and its connections (RFC 6926, RFC 7724). It knows limits and deadlines; what is asked and told it
+// does not know.
 //
 // Read bulk.go, then connection.go.
 //
@@ -8,6 +9,8 @@ package bulk
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,10 +36,12 @@ const (
 	queriesUsual = 8
 	// idleUsual is how long a connection without a query stays open (BULK_LQ_DATA_TIMEOUT, RFC 6926 §6.3).
 	idleUsual = 300 * time.Second
-	// stallUsual is how long a requester may take nothing of what is sent.
+	// stallUsual is how long a requester may take nothing of what is sent, nor confirm that it came.
 	stallUsual = 60 * time.Second
 	// lookUsual is how often the configuration is looked at: whether anybody may ask.
 	lookUsual = time.Second
+	// handshakeUsual is how long the change to TLS may take.
+	handshakeUsual = 10 * time.Second
 	// partingTime is what a connection has for its last messages when the node stops.
 	partingTime = time.Second
 )
@@ -47,8 +52,10 @@ type Server interface {
 	AnswersLeaseQueries() bool
 	// MayQueryLeases says whether the requester at a may ask.
 	MayQueryLeases(a netip.Addr) bool
-	// OpenBulk4 begins with one message.
-	OpenBulk4(requester, local netip.Addr, message []byte) (*server.Bulk4, error)
+	// StartTLS4 says of the first message whether the connection shall go on by TLS, and what is sent before.
+	StartTLS4(requester, local netip.Addr, message []byte) (frame []byte, ok bool)
+	// OpenLeaseQuery4 begins with one message, which came by TLS or not.
+	OpenLeaseQuery4(requester, local netip.Addr, secure bool, message []byte) (server.LeaseQuery4, error)
 }
 
 // Options say where to listen and how much is served at once. Server is the only one without a default.
@@ -56,9 +63,12 @@ type Options struct {
 	Server Server
 	// Addresses returns the addresses of this node that are served; nil means all.
 	Addresses func() []netip.Addr
-	Address   string // where to listen; empty means port 67 of all addresses
-	Observer  server.Observer
-	Log       *slog.Logger
+	// Identity is what this node shows when a connection changes to TLS, and which authority it believes if a
+	// requester shows something, too. nil: there is no TLS.
+	Identity func() (tls.Certificate, *x509.CertPool, error)
+	Address  string // where to listen; empty means port 67 of all addresses
+	Observer server.Observer
+	Log      *slog.Logger
 
 	ConnectionsMax, ConnectionsEach, QueriesMax int // 0 means the usual
 	Idle, Stall, Look                           time.Duration
@@ -179,7 +189,9 @@ func (l *Listener) accept(ctx context.Context, all *sync.WaitGroup, conn *net.TC
 	case !l.enter(requester):
 		l.opt.Observer.Ended(dhcp4.BulkLeaseQuery, server.Overloaded, 0)
 	default:
-		c := &connection{l: l, conn: conn, requester: requester, local: local, queries: make(chan *server.Bulk4)}
+		c := &connection{
+			l: l, raw: conn, conn: conn, requester: requester, local: local, queries: make(chan server.LeaseQuery4),
+		}
 		all.Go(func() {
 			defer l.leave(requester)
 			c.run(ctx)

@@ -10,19 +10,25 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"port67/cluster/feed"
 	"port67/server"
 	"port67/server/dhcp4"
 	"port67/server/wire4"
 	"port67/storage"
 	"port67/storage/config"
+	"port67/storage/history"
 	"port67/storage/lease"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
+// patience is how long a test waits for what must happen, ringMax how many changes a follower may be behind.
+const (
+	patience = 30 * time.Second
+	ringMax  = 64
+)
 
 // site is a state with leases, and all ports of a Server on it.
 type site struct {
@@ -30,13 +36,31 @@ type site struct {
 	state *storage.State
 	index uint64
 	ended chan server.Outcome
+	feed  *feed.Feed
+	past  history.Page // what the journal says
+	asked chan history.Query
+	later atomic.Int64 // seconds that have passed since the leases were made
+}
+
+// changes is what the site tells of its changes.
+type changes struct {
+	*feed.Feed
+	*site
+}
+
+func (s *site) History(_ context.Context, q history.Query) (history.Page, error) {
+	s.asked <- q
+	return s.past, nil
 }
 
 func (s *site) apply(c storage.Command) storage.Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index++
-	return s.state.Apply(s.index, storage.Entry{At: lease.Genesis, Commands: []storage.Command{c}})[0]
+	e := storage.Entry{At: lease.Genesis, Commands: []storage.Command{c}}
+	results := s.state.Apply(s.index, e)
+	s.feed.Note(history.Touched(nil, e, results))
+	return results[0]
 }
 
 func (s *site) Read(f func(storage.View)) {
@@ -48,8 +72,10 @@ func (s *site) Read(f func(storage.View)) {
 func (s *site) Propose(_ context.Context, c storage.Command) (storage.Result, error) {
 	return s.apply(c), nil
 }
-func (s *site) Extend(storage.Extend)                                {}
-func (s *site) Upper() (lease.Instant, bool)                         { return lease.Genesis, true }
+func (s *site) Extend(storage.Extend) {}
+func (s *site) Upper() (lease.Instant, bool) {
+	return lease.Genesis + lease.Instant(s.later.Load()), true
+}
 func (s *site) InTouch() bool                                        { return true }
 func (s *site) Handled(server.Exchange)                              {}
 func (s *site) Ignored(int)                                          {}
@@ -58,14 +84,14 @@ func (s *site) Limited(server.Limit)                                 {}
 func (s *site) ClassErrors(int)                                      {}
 func (s *site) Omitted(int)                                          {}
 func (s *site) Send4(context.Context, []byte, dhcp4.Dest) error      { return nil }
-func (s *site) Now() time.Time                                       { return time.Unix(1_800_000_000, 0) }
+func (s *site) Now() time.Time                                       { return time.Unix(1_800_000_000+s.later.Load(), 0) }
 func (s *site) Wait(context.Context, time.Duration, <-chan struct{}) {}
 func (s *site) WithTimeout(c context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithCancel(c)
 }
 
 func (s *site) Ended(kind dhcp4.MessageType, o server.Outcome, _ time.Duration) {
-	if kind == dhcp4.BulkLeaseQuery {
+	if kind == dhcp4.BulkLeaseQuery || kind == dhcp4.ActiveLeaseQuery {
 		s.ended <- o
 	}
 }
@@ -100,7 +126,10 @@ type rig struct {
 
 func newRig(t *testing.T, n int, o Options, requesters ...string) *rig {
 	t.Helper()
-	s := &site{state: storage.New(), ended: make(chan server.Outcome, 1000)}
+	s := &site{
+		state: storage.New(), ended: make(chan server.Outcome, 1000), feed: feed.New(ringMax), past: history.Page{Begin: 1},
+		asked: make(chan history.Query, 100),
+	}
 	s.apply(storage.Found{ClusterID: "test", Node: storage.Node{ID: "n1", Name: "n1", Level: 1}})
 	s.allow(t, requesters...)
 	for i := range n {
@@ -113,7 +142,7 @@ func newRig(t *testing.T, n int, o Options, requesters ...string) *rig {
 	}
 	opened := make(chan netip.AddrPort, 10)
 	o.Server = server.New(server.Options{Self: "n1", Cluster: "test", Reader: s, Proposer: s, Timekeeper: s,
-		Neighbours: s, Sender: s, Observer: s, Clock: s, Logger: slog.New(slog.DiscardHandler)})
+		Neighbours: s, Sender: s, Observer: s, Clock: s, Logger: slog.New(slog.DiscardHandler), Changes: changes{s.feed, s}})
 	o.Observer, o.Address, o.Look = s, "127.0.0.1:0", 10*time.Millisecond
 	o.Opened = func(at netip.AddrPort) { opened <- at }
 	ctx, stop := context.WithCancel(t.Context())
@@ -362,6 +391,7 @@ func TestListener_LQ_008_DrainsWithTheNode(t *testing.T) {
 	if _, err := read(t, idle, 1); err == nil {
 		t.Error("an idle connection outlives the node")
 	}
+	_ = conn.SetReadBuffer(1 << 20) // What is on its way comes slowly otherwise.
 	if _, err := read(t, conn, 9); err == nil {
 		t.Error("a connection outlives the node")
 	}

@@ -2,15 +2,19 @@ package bulk
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"port67/server"
 	"port67/server/dhcp4"
@@ -18,14 +22,17 @@ import (
 )
 
 // connection is one requester's. A reader takes its queries; a writer answers them in turn, a page of each,
-// and makes a page only when the last one was taken.
+// and makes a page only when the last one was taken. One of the queries may be an active one, which ends when
+// the requester closes its side.
 type connection struct {
 	l         *Listener
-	conn      *net.TCPConn
+	raw       *net.TCPConn
+	conn      net.Conn // raw, or TLS over it; the reader changes it before it passes on the first query
+	secure    bool
 	requester netip.Addr
 	local     netip.Addr
-	queries   chan *server.Bulk4 // closed by the reader
-	busy      atomic.Int32       // queries that have not ended
+	queries   chan server.LeaseQuery4 // closed by the reader
+	busy      atomic.Int32            // queries that have not ended
 }
 
 // run serves the connection to its end, and closes it.
@@ -33,10 +40,11 @@ func (c *connection) run(ctx context.Context) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	interrupt := context.AfterFunc(reading, func() {
-		_ = c.conn.SetReadDeadline(time.Unix(1, 0)) // Wakes the reader.
-		_ = c.conn.SetWriteDeadline(time.Now().Add(partingTime))
+		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // Wakes the reader.
+		_ = c.raw.SetWriteDeadline(time.Now().Add(partingTime))
 	})
 	defer interrupt()
+	c.bound()
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		defer close(c.queries)
@@ -51,6 +59,19 @@ func (c *connection) run(ctx context.Context) {
 	_ = c.conn.Close()
 }
 
+// bound has the kernel give up a requester that confirms nothing for as long as one may take nothing: little
+// is sent to an active query, and a host that is gone would keep its connection for a quarter of an hour.
+func (c *connection) bound() {
+	raw, err := c.raw.SyscallConn()
+	if err != nil {
+		return // It is gone already, which reading shows.
+	}
+	most := int(c.l.opt.Stall / time.Millisecond)
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, most) // Else it takes longer.
+	})
+}
+
 // guard calls f. A panic costs the connection and nothing else (docs/safety.md §8).
 func (c *connection) guard(f func()) {
 	defer func() {
@@ -58,7 +79,7 @@ func (c *connection) guard(f func()) {
 			c.l.opt.Log.Error("panic while serving a bulk leasequery, whose connection is closed: report it",
 				"panic", fmt.Sprint(cause), "from", c.requester, "stack", string(debug.Stack()))
 			c.l.opt.Observer.Ended(dhcp4.BulkLeaseQuery, server.Panicked, 0)
-			_ = c.conn.SetDeadline(time.Unix(1, 0)) // Ends the other half.
+			_ = c.raw.SetDeadline(time.Unix(1, 0)) // Ends the other half.
 		}
 	}()
 	f()
@@ -68,14 +89,24 @@ func (c *connection) guard(f func()) {
 // and nothing said. It stops reading while as many queries are under way as may be.
 func (c *connection) read(ctx context.Context) {
 	buf := make([]byte, 0, 2*wire4.FrameMax)
-	for {
+	for first := true; ; {
 		message, rest, err := wire4.CutFrame(buf)
 		if err != nil {
 			c.l.opt.Observer.Ended(dhcp4.BulkLeaseQuery, server.Malformed, 0)
 			return
 		}
+		if message != nil && first {
+			first = false
+			if frame, ok := c.l.opt.Server.StartTLS4(c.requester, c.local, message); ok && c.l.opt.Identity != nil {
+				if !c.startTLS(ctx, frame, len(rest)) {
+					return
+				}
+				buf = buf[:0]
+				continue
+			}
+		}
 		if message != nil {
-			q, err := c.l.opt.Server.OpenBulk4(c.requester, c.local, message)
+			q, err := c.l.opt.Server.OpenLeaseQuery4(c.requester, c.local, c.secure, message)
 			if err != nil {
 				return
 			}
@@ -97,10 +128,40 @@ func (c *connection) read(ctx context.Context) {
 	}
 }
 
+// startTLS sends the answer to a DHCPTLS and goes on by TLS (RFC 7724). What came behind the question, from
+// whomever, came without TLS: such a connection is closed.
+func (c *connection) startTLS(ctx context.Context, frame []byte, behind int) bool {
+	cert, authority, err := c.l.opt.Identity()
+	if err != nil {
+		c.l.opt.Log.Warn("no TLS for leasequery", "error", err)
+	}
+	if err != nil || behind > 0 {
+		c.l.opt.Observer.Ended(dhcp4.TLS, server.Malformed, 0)
+		return false
+	}
+	ctx, stop := context.WithTimeout(ctx, handshakeUsual)
+	defer stop()
+	_ = c.raw.SetDeadline(time.Now().Add(handshakeUsual))
+	secure := tls.Server(c.raw, &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, ClientCAs: authority,
+		ClientAuth: tls.VerifyClientCertIfGiven, SessionTicketsDisabled: true,
+	})
+	if _, err = c.raw.Write(frame); err == nil {
+		err = secure.HandshakeContext(ctx)
+	}
+	if err != nil {
+		c.l.opt.Log.Info("a leasequery connection does not change to TLS", "from", c.requester, "error", err)
+		return false
+	}
+	_ = c.raw.SetDeadline(time.Time{})
+	c.conn, c.secure = secure, true
+	return true
+}
+
 // receive reads what has come. A connection with queries under way is not idle, however little is asked.
 func (c *connection) receive(ctx context.Context, into []byte) (int, error) {
 	for {
-		_ = c.conn.SetReadDeadline(time.Now().Add(c.l.opt.Idle))
+		_ = c.raw.SetReadDeadline(time.Now().Add(c.l.opt.Idle))
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
@@ -112,25 +173,29 @@ func (c *connection) receive(ctx context.Context, into []byte) (int, error) {
 	}
 }
 
+// writer is what the writer of a connection has under way.
+type writer struct {
+	running []server.LeaseQuery4
+	active  *server.Active4 // one of running, if any is
+	over    bool            // no more queries will come
+}
+
 // write answers queries until there are no more, or nothing can be sent.
 func (c *connection) write(ctx context.Context) {
-	var running []*server.Bulk4
+	var w writer
 	defer func() {
-		for _, q := range running {
+		for _, q := range w.running {
 			q.Close()
 		}
 	}()
 	var buf []byte
-	for {
-		var ok bool
-		if running, ok = c.take(ctx, running); !ok && len(running) == 0 {
-			return
-		}
-		for i := 0; i < len(running); {
+	for c.take(ctx, &w) {
+		for i := 0; i < len(w.running); {
+			q := w.running[i]
 			if ctx.Err() != nil {
-				running[i].Abort()
+				q.Abort()
 			}
-			frames, more := running[i].Next(buf[:0])
+			frames, more := q.Next(buf[:0])
 			buf = frames
 			if err := c.send(ctx, frames); err != nil {
 				return
@@ -140,44 +205,91 @@ func (c *connection) write(ctx context.Context) {
 				continue
 			}
 			c.busy.Add(-1)
-			running = append(running[:i], running[i+1:]...)
+			w.running = append(w.running[:i], w.running[i+1:]...)
+			if w.active != nil && q == w.active {
+				return // Its requester begins anew, here or at another node.
+			}
 		}
 	}
 }
 
 // take adds the queries that have come to those that are running, as many as may run at once, and waits for
-// one only if none is. It is false if none will come any more.
-func (c *connection) take(ctx context.Context, running []*server.Bulk4) ([]*server.Bulk4, bool) {
-	if len(running) == 0 {
-		select {
-		case q, ok := <-c.queries:
-			if !ok {
-				return running, false
-			}
-			running = append(running, q)
-		case <-ctx.Done():
-			return running, false
-		}
+// one only if there is nothing to tell. It is false if there is nothing more to do.
+func (c *connection) take(ctx context.Context, w *writer) bool {
+	idle, wake, most := len(w.running) == 0, (<-chan struct{})(nil), time.Duration(0)
+	if w.active != nil && len(w.running) == 1 {
+		wake, most = w.active.Wait()
+		idle = wake != nil
 	}
-	for len(running) < c.l.opt.QueriesMax {
+	for len(w.running) < c.l.opt.QueriesMax && !w.over {
+		q, ok, timely := c.next(ctx, idle, wake, most)
+		if !timely {
+			break
+		}
+		if !ok {
+			w.over = true
+			break
+		}
+		idle = false
+		w.add(q)
+	}
+	if w.over && w.active != nil && ctx.Err() == nil { // Its requester has closed its side.
+		w.active.Finish()
+		w.running = slices.DeleteFunc(w.running, func(q server.LeaseQuery4) bool { return q == w.active })
+		w.active = nil
+		c.busy.Add(-1)
+	}
+	return len(w.running) > 0
+}
+
+// next returns a query that has come, and ok is false if none will come any more. If idle is set it waits for
+// it, until something is to be told. It is not timely if there is no query now.
+func (c *connection) next(ctx context.Context, idle bool, wake <-chan struct{}, most time.Duration,
+) (q server.LeaseQuery4, ok, timely bool) {
+	if !idle {
 		select {
-		case q, ok := <-c.queries:
-			if !ok {
-				return running, false
-			}
-			running = append(running, q)
+		case q, ok = <-c.queries:
+			return q, ok, true
 		default:
-			return running, true
+			return nil, true, false
 		}
 	}
-	return running, true
+	var late <-chan time.Time
+	if most > 0 {
+		timer := time.NewTimer(most)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case q, ok = <-c.queries:
+		return q, ok, true
+	case <-ctx.Done():
+	case <-wake:
+	case <-late:
+	}
+	return nil, true, false
+}
+
+// add takes a query that has come. A connection has room for one active query.
+func (w *writer) add(q server.LeaseQuery4) {
+	w.running = append(w.running, q)
+	if a, ok := q.(*server.Active4); ok {
+		if w.active != nil {
+			a.Second()
+			return
+		}
+		w.active = a
+	}
 }
 
 // send writes b. Who takes nothing for too long is cut off.
 func (c *connection) send(ctx context.Context, b []byte) error {
-	_ = c.conn.SetWriteDeadline(time.Now().Add(c.l.opt.Stall))
+	if len(b) == 0 {
+		return nil
+	}
+	_ = c.raw.SetWriteDeadline(time.Now().Add(c.l.opt.Stall))
 	if ctx.Err() != nil {
-		_ = c.conn.SetWriteDeadline(time.Now().Add(partingTime))
+		_ = c.raw.SetWriteDeadline(time.Now().Add(partingTime))
 	}
 	_, err := c.conn.Write(b)
 	return err
