@@ -17,16 +17,16 @@ type Compiled struct {
 
 	// Global is what holds outside all subnets.
 	Global *Effective
-	// Booking, Renewals, Decline, Probe and Limits are those of Config with nothing unset.
+	// Booking, Renewals, Decline and Limits are those of Config with nothing unset.
 	Booking  Booking
 	Renewals RenewalMode
 	Decline  Decline
-	Probe    Probe
 	Limits   Limits
 	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or
 	// are ignored, and those that a guard names. Ready-made ones come first, then in the order of the file.
 	Named []string
 
+	probes       bool // somebody's addresses are probed
 	denied       []string // the classes whose clients are not answered
 	withSettings []*Class // in the order of the file
 
@@ -104,7 +104,6 @@ func compile(c *Config) *Compiled {
 		Booking:       c.Booking.withDefaults(),
 		Renewals:      c.Renewals.withDefault(),
 		Decline:       c.Decline.withDefaults(),
-		Probe:         c.Probe.withDefaults(),
 		Limits:        c.Limits.withDefaults(),
 		byLink:        make(map[string]*Link),
 		byServiceAddr: make(map[netip.Addr]*CompiledSubnet),
@@ -130,6 +129,7 @@ func compile(c *Config) *Compiled {
 		link.guard = admits
 		out.add(sub, link, outer)
 	}
+	out.probes = c.probes()
 	slices.SortFunc(out.Links, func(a, b *Link) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(out.bySubnet, func(a, b *CompiledSubnet) int { return comparePrefixes(a.Prefix, b.Prefix) })
 	return out

@@ -23,7 +23,8 @@ type Config struct {
 	// NAKUnknownLinks denies what clients of links without a subnet say they had (V4-144).
 	NAKUnknownLinks   bool               `json:"nak_unknown_links,omitempty"`
 	Decline           Decline            `json:"decline,omitzero"`
-	Probe             Probe              `json:"probe,omitzero"`
+	// KnownServers are DHCP servers of others that are meant to be there: no alarm is made of them.
+	KnownServers      []netip.Addr       `json:"known_servers,omitempty"`
 	LeaseQuery        LeaseQuery         `json:"leasequery,omitzero"`
 	Limits            Limits             `json:"limits,omitzero"`
 	OptionDefinitions []OptionDefinition `json:"option_definitions,omitempty"`
@@ -68,6 +69,7 @@ type Settings struct {
 	NAKOffLinkRenew *bool `json:"nak_offlink_renew,omitempty"`
 	// IPv6Only gives no address to clients that say they can do without one (RFC 8925 §3.3).
 	IPv6Only *bool `json:"ipv6_only,omitempty"`
+	Probe    Probe `json:"probe,omitzero"`
 	Layout
 }
 
@@ -106,10 +108,11 @@ type Decline struct {
 	Quarantine lease.Seconds `json:"quarantine,omitempty"`
 }
 
-// Probe says whether an address is probed before it is first offered (RFC 2131 §2.2).
+// Probe says whether an address that is new to its client is probed before it is offered (RFC 2131 §2.2). A
+// nil field, or a zero timeout, inherits.
 type Probe struct {
-	ICMP          bool   `json:"icmp,omitempty"`
-	ARP           bool   `json:"arp,omitempty"`
+	ICMP          *bool  `json:"icmp,omitempty"`
+	ARP           *bool  `json:"arp,omitempty"`
 	TimeoutMillis uint32 `json:"timeout_millis,omitempty"`
 }
 

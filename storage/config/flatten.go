@@ -20,9 +20,8 @@ func flatten(c *Config) []item {
 	f.leaf("", "renewals", c.Renewals != "", string(c.Renewals))
 	f.leaf("", "NAK to unknown links", c.NAKUnknownLinks, "on")
 	f.leaf("", "decline quarantine", c.Decline.Quarantine != 0, FormatSeconds(c.Decline.Quarantine))
-	f.leaf("", "probe by ICMP", c.Probe.ICMP, "on")
-	f.leaf("", "probe by ARP", c.Probe.ARP, "on")
-	f.leaf("", "probe timeout", c.Probe.TimeoutMillis != 0, strconv.Itoa(int(c.Probe.TimeoutMillis))+"ms")
+	known := c.KnownServers
+	f.leaf("", "known servers", len(known) > 0, joined(known, netip.Addr.String))
 	requesters := c.LeaseQuery.Requesters
 	f.leaf("", "leasequery requesters", len(requesters) > 0, joined(requesters, FormatRequester))
 	limits := c.Limits
@@ -159,6 +158,8 @@ func (f *flattener) settings(parent string, s *Settings) {
 		{"adopt unknown", s.AdoptUnknown},
 		{"NAK to renewals from off the link", s.NAKOffLinkRenew},
 		{"IPv6 only", s.IPv6Only},
+		{"probe by ICMP", s.Probe.ICMP},
+		{"probe by ARP", s.Probe.ARP},
 		{"option overload", s.OptionOverload},
 		{"NUL behind texts", s.NULTerminate},
 		{"default route in option 121", s.AddDefaultTo121},
@@ -167,6 +168,8 @@ func (f *flattener) settings(parent string, s *Settings) {
 			f.leaf(parent, b.name, true, strconv.FormatBool(*b.is))
 		}
 	}
+	millis := s.Probe.TimeoutMillis
+	f.leaf(parent, "probe timeout", millis != 0, strconv.Itoa(int(millis))+"ms")
 	f.leaf(parent, "next server", s.NextServer.IsValid(), s.NextServer.String())
 	f.leaf(parent, "server name", s.ServerName != "", s.ServerName)
 	f.leaf(parent, "boot file name", s.BootFile != "", s.BootFile)

@@ -20,6 +20,7 @@ func (d *decoder) settings(s *config.Settings) []key {
 		{name: "adopt-unknown", take: optional(d, &s.AdoptUnknown, config.ParseBool)},
 		{name: "nak-offlink-renew", take: optional(d, &s.NAKOffLinkRenew, config.ParseBool)},
 		{name: "ipv6-only", take: optional(d, &s.IPv6Only, config.ParseBool)},
+		{name: "probe", take: d.probe(&s.Probe)},
 		{name: "next-server", take: value(d, &s.NextServer, address)},
 		{name: "server-name", take: value(d, &s.ServerName, asIs)},
 		{name: "boot-file-name", take: value(d, &s.BootFile, asIs)},
