@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -90,6 +91,9 @@ type scene struct {
 	answers  storage.NodeID // who answers while n1 waits
 	onCommit time.Duration  // how long a commit takes
 	ended    Outcome
+
+	squatters map[netip.Addr]string // who answers for an address: hardware address in hex, or router
+	mute      bool                  // nobody can be asked
 }
 
 func newScene(t *testing.T, file string, yaml []byte) *scene {
@@ -99,12 +103,12 @@ func newScene(t *testing.T, file string, yaml []byte) *scene {
 	}
 	s := &scene{
 		t: t, state: storage.New(), now: lease.Genesis, clock: &stubClock{now: time.Unix(1_000_000, 0)},
-		touch: true, anchor: true,
+		touch: true, anchor: true, squatters: map[netip.Addr]string{},
 	}
 	s.clock.meanwhile = s.wait
 	s.server = New(Options{
 		Self: "n1", Cluster: "test", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s,
-		Clock:  s.clock,
+		Clock: s.clock, Prober: s,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	s.apply(storage.Found{ClusterID: "test", Node: member("n1", "10.67.0.2")})
@@ -166,6 +170,14 @@ func (s *scene) do(words []string) {
 		s.buckets(words[1:])
 	case "answers": // the node that answers while n1 waits, or nobody
 		s.answers = storage.NodeID(strings.TrimPrefix(arg, "nobody"))
+	case "squats": // who answers for an address from now on: ADDRESS HARDWARE, "router" if one stands between
+		s.squatters[netip.MustParseAddr(words[1])] = words[2]
+	case "leaves": // nobody answers for an address any more
+		delete(s.squatters, netip.MustParseAddr(arg))
+	case "mute": // on, off: whether nobody can be asked
+		s.mute = arg == "on"
+	case "ahead": // n1 probes ahead of need
+		s.server.ProbeAhead(context.Background())
 	case "age", "commit": // of the next packet; how long the next commit takes
 		d, err := time.ParseDuration(arg)
 		if err != nil {
@@ -230,6 +242,28 @@ func (s *scene) Propose(_ context.Context, c storage.Command) (storage.Result, e
 
 // Extend implements Proposer.
 func (s *scene) Extend(e storage.Extend) { s.say("extend   %v %v", e.Key, e.Addr) }
+
+// Probe implements Prober.
+func (s *scene) Probe(_ context.Context, targets []dhcp4.Probe) ([]ProbeAnswer, error) {
+	if s.mute {
+		return nil, errors.New("no raw sockets")
+	}
+	var answers []ProbeAnswer
+	for _, p := range targets {
+		how := ""
+		if p.ARP {
+			how += " arp"
+		}
+		if p.ICMP {
+			how += " icmp"
+		}
+		s.say("probe    %v%s %dms", p.Addr, how, p.Millis)
+		who, inUse := s.squatters[p.Addr]
+		hardware, _ := hex.DecodeString(who)
+		answers = append(answers, ProbeAnswer{Asked: true, InUse: inUse, Hardware: string(hardware), By: "arp"})
+	}
+	return answers, nil
+}
 
 // Upper implements Timekeeper.
 func (s *scene) Upper() (lease.Instant, bool) { return s.now, s.anchor }

@@ -79,6 +79,12 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 		s.observer.Limited(LimitStranger)
 		return RateLimited, nil
 	}
+	if decision.Probe.Addr.IsValid() {
+		var o Outcome
+		if decision, o = s.probe4(ctx, query, &in.Ingress, decision); o != 0 {
+			return o, nil
+		}
+	}
 	result, o, err := s.commit4(ctx, &decision)
 	if err != nil {
 		return o, err
@@ -94,6 +100,9 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhcp4.Decision {
 	self := dhcp4.Self{Node: s.self, InTouch: s.time.InTouch(), Waited: waited, Ears: s.neighbours}
 	self.Upper, self.Anchored = s.time.Upper()
+	if s.probes.port != nil {
+		self.Probes = s.probes
+	}
 	var d dhcp4.Decision
 	for range offerTries {
 		now := s.clock.Now()

@@ -121,6 +121,8 @@ type Options struct {
 	Observer   Observer
 	Clock      Clock
 	Logger     *slog.Logger
+	// Prober asks whether addresses are in use; nil: nobody is asked.
+	Prober Prober
 
 	OffersMax    int // addresses on offer at once; 65 536
 	ExchangesMax int // exchanges under way at once; 16 384
@@ -146,6 +148,7 @@ type Server struct {
 	rates      *rates
 	neighbours *neighbours
 	warnings   warnings
+	probes     *probes
 }
 
 // New returns a Server on the ports of o.
@@ -165,6 +168,7 @@ func New(o Options) *Server {
 		classes:    classes{log: o.Logger},
 		rates:      newRates(),
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
+		probes:     newProbes(o.Clock, o.Prober),
 	}
 }
 

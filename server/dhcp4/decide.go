@@ -29,6 +29,8 @@ type Self struct {
 	Waited bool
 	Offers Offers
 	Ears   Ears
+	// Probes may be nil: then nothing is probed.
+	Probes Probes
 	// Classes are those of the view's configuration. They may be nil if it has no Named ones.
 	Classes Classes
 }
@@ -97,6 +99,9 @@ type Decision struct {
 	// Firm says that this address is the client's already, or reserved for it: if it is on hold for another
 	// client, that hold gives way.
 	Firm bool
+	// Probe is the address that is new to the client and has to be probed before it is offered; its Addr is
+	// invalid if there is none.
+	Probe Probe
 	// Drop asks to forget what is on offer to the client on the link.
 	Drop bool
 	// Ahead is the nodes that should answer before this one, first the first; this one waits for each a

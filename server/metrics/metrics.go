@@ -200,7 +200,7 @@ func wantsAddress(kind dhcp4.MessageType) bool {
 // withoutAddress says whether o leaves a client without an address for a reason that an operator can remove.
 func withoutAddress(o server.Outcome) bool {
 	switch o {
-	case server.Exhausted, server.ExhaustedTold, server.UnknownLink, server.UnknownRelay, server.NoConfig,
+	case server.Exhausted, server.ExhaustedTold, server.AddressesInUse, server.UnknownLink, server.UnknownRelay, server.NoConfig,
 		server.NoIdentifier, server.OutOfTouch, server.NoQuorum, server.Uncertain, server.Overloaded,
 		server.TooOld, server.HolderWaits, server.SendFailed, server.Panicked:
 		return true

@@ -26,9 +26,10 @@ type Compiled struct {
 	// are ignored, and those that a guard names. Ready-made ones come first, then in the order of the file.
 	Named []string
 
-	probes       bool // somebody's addresses are probed
-	denied       []string // the classes whose clients are not answered
-	withSettings []*Class // in the order of the file
+	probes       bool            // somebody's addresses are probed
+	probed       []*CompiledPool // in the order of the file
+	denied       []string        // the classes whose clients are not answered
+	withSettings []*Class        // in the order of the file
 
 	bySubnet      []*CompiledSubnet // by prefix; prefixes do not overlap
 	byLink        map[string]*Link
@@ -181,7 +182,9 @@ func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
 		}
 	}
 	for i := range sub.Pools {
-		s.addPool(&sub.Pools[i], holes)
+		if p := s.addPool(&sub.Pools[i], holes); p.Effective.Probe.Wanted() {
+			c.probed = append(c.probed, p)
+		}
 	}
 	slices.SortFunc(s.byRange, func(a, b poolRange) int { return a.First.Compare(b.First) })
 }
@@ -195,7 +198,7 @@ func (c *Compiled) addRARP(r *CompiledReservation) {
 	c.byRARP[key] = append(c.byRARP[key], r)
 }
 
-func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) {
+func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) *CompiledPool {
 	compiled := &CompiledPool{
 		Pool: p, Subnet: s, Effective: s.Effective.under(&p.Settings), Ranges: p.Range.cut(holes),
 		guard: compileGuard(p.Classes),
@@ -205,6 +208,7 @@ func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) {
 		s.byRange = append(s.byRange, poolRange{r, compiled})
 	}
 	s.Pools = append(s.Pools, compiled)
+	return compiled
 }
 
 // Keys returns the Keys of the identifiers of r, hardware address first. All of them are one client.

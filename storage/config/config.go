@@ -21,8 +21,8 @@ type Config struct {
 	Booking  Booking     `json:"booking,omitzero"`
 	Renewals RenewalMode `json:"renewals,omitempty"`
 	// NAKUnknownLinks denies what clients of links without a subnet say they had (V4-144).
-	NAKUnknownLinks   bool               `json:"nak_unknown_links,omitempty"`
-	Decline           Decline            `json:"decline,omitzero"`
+	NAKUnknownLinks bool    `json:"nak_unknown_links,omitempty"`
+	Decline         Decline `json:"decline,omitzero"`
 	// KnownServers are DHCP servers of others that are meant to be there: no alarm is made of them.
 	KnownServers      []netip.Addr       `json:"known_servers,omitempty"`
 	LeaseQuery        LeaseQuery         `json:"leasequery,omitzero"`

@@ -124,6 +124,9 @@ func (c *Config) probes() bool {
 // Probes says whether any address is probed before it is offered.
 func (c *Compiled) Probes() bool { return c.probes }
 
+// ProbedPools returns the pools whose addresses are probed, in the order of the file.
+func (c *Compiled) ProbedPools() []*CompiledPool { return c.probed }
+
 // probe checks p.
 func (v *validator) probe(path string, p *Probe) {
 	if t := p.TimeoutMillis; t != 0 && (t < probeMillisMin || t > probeMillisMax) {
