@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -16,14 +15,14 @@ import (
 
 const (
 	// probeMemory is how long what a probe has found out counts.
-	probeMemory = 5 * time.Minute
+	probeMemory = time.Minute
 	// probesMax is how many addresses are remembered.
 	probesMax = 16_384
 	// aheadMax is how many addresses a call of ProbeAhead asks for, and so a second: it bounds what this node
 	// sends, however many clients ask.
 	aheadMax = 64
 	// spareMax is how many addresses of a pool are kept probed.
-	spareMax = 64
+	spareMax = 32
 	// probeTries is how many addresses are probed for one DISCOVER.
 	probeTries = 3
 	// believedMax is for how many addresses one device may answer, or the devices of one pool behind a router:
@@ -244,8 +243,9 @@ func (s *Server) ask(ctx context.Context, targets []dhcp4.Probe) []ProbeAnswer {
 	return answers
 }
 
-// found remembers what came of probing a, and says whether somebody else than the device with hardware address
-// own uses it; empty: whoever it is. What nobody had by now is taken out of service, unless own answers.
+// found remembers what came of probing a, and says whether somebody else than the device with hardware
+// address own uses it; empty: whoever it is. What nobody had by now is taken out of service, unless own
+// answers.
 func (s *Server) found(ctx context.Context, a netip.Addr, answer *ProbeAnswer, own string) (inUse bool) {
 	var pool netip.Addr
 	conflicts := false
@@ -261,7 +261,7 @@ func (s *Server) found(ctx context.Context, a netip.Addr, answer *ProbeAnswer, o
 		conflicts = dhcp4.Conflicts(v, a, answer.Hardware)
 	})
 	believed := s.probes.note(a, pool, answer)
-	who := net.HardwareAddr(answer.Hardware).String()
+	who := config.FormatHardware([]byte(answer.Hardware))
 	switch {
 	case !believed:
 		if s.probes.mayWarn() {
@@ -290,8 +290,8 @@ func (s *Server) found(ctx context.Context, a netip.Addr, answer *ProbeAnswer, o
 }
 
 // ProbeAhead probes some of the addresses that this node would offer next, so that the clients who get them
-// need not wait, and returns when the answers are in. It is to be called once a second; without probing in the
-// configuration it costs nothing.
+// need not wait, and returns when the answers are in. It is to be called once a second; without probing in
+// the configuration it costs nothing.
 func (s *Server) ProbeAhead(ctx context.Context) {
 	targets := s.targets()
 	if len(targets) == 0 {
@@ -303,8 +303,8 @@ func (s *Server) ProbeAhead(ctx context.Context) {
 	}
 }
 
-// targets returns what is to be probed next, and brings the spare addresses of the pools that it looks at up to
-// date. It lends the state for one pool at a time.
+// targets returns what is to be probed next, and brings the spare addresses of the pools that it looks at up
+// to date. It lends the state for one pool at a time.
 func (s *Server) targets() []dhcp4.Probe {
 	var pools []*config.CompiledPool
 	var own lease.BucketSet
@@ -321,13 +321,13 @@ func (s *Server) targets() []dhcp4.Probe {
 		return nil
 	}
 	// As many as can be asked for before they are forgotten.
-	want := min(max(aheadMax*240/len(pools), 4), spareMax)
+	want := min(max(aheadMax*48/len(pools), 4), spareMax)
 	var targets []dhcp4.Probe
 	for range min(len(pools), aheadMax) {
 		p := pools[s.probes.turn(len(pools))]
 		var free []netip.Addr
 		taken := s.offers.at(s.clock.Now()).Held()
-		s.reader.Read(func(v storage.View) { free = nextOf(v, p, s.self, &own, taken, want) })
+		s.reader.Read(func(v storage.View) { free = s.nextOf(v, p, &own, taken, want) })
 		targets = append(targets, s.probes.sort(p, free, aheadMax-len(targets))...)
 		if len(targets) >= aheadMax {
 			break
@@ -336,21 +336,25 @@ func (s *Server) targets() []dhcp4.Probe {
 	return targets
 }
 
-// nextOf returns the addresses of pool p that node would offer next, at most want of them.
-func nextOf(v storage.View, p *config.CompiledPool, node storage.NodeID, own *lease.BucketSet,
-	taken *lease.Space, want int,
+// nextOf returns the addresses of pool p that this node would offer next, at most want of them; none that is known
+// to be in use, and was not taken out of service.
+func (s *Server) nextOf(v storage.View, p *config.CompiledPool, own *lease.BucketSet, taken *lease.Space,
+	want int,
 ) []netip.Addr {
 	from := netip.Addr{}
 	if p.Subnet.Allocation != config.AllocationLowest {
-		from = lease.SpreadStart(lease.Key(node), p.Ranges)
+		from = lease.SpreadStart(lease.Key(s.self), p.Ranges)
 	}
 	free := make([]netip.Addr, 0, want)
-	for len(free) < want {
+	for range 4 * want {
 		a, ok := v.FreeIn(p, from, own, taken)
-		if !ok {
+		if !ok || len(free) >= want {
 			break
 		}
-		free, taken = append(free, a), taken.With(a)
+		taken = taken.With(a)
+		if _, inUse, _ := s.probes.Of(a); !inUse {
+			free = append(free, a)
+		}
 	}
 	return free
 }

@@ -61,6 +61,9 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 		s.observer.Irregular(decision.Irregular)
 	}
 	if decision.Why != dhcp4.Answer {
+		if decision.Why == dhcp4.OtherServer {
+			s.overhearNamed(query, &in.Ingress)
+		}
 		return outcomeOf(decision.Why), nil
 	}
 	s.neighbours.note(x, in.Heard, decision.Path, decision.Ahead)

@@ -228,8 +228,8 @@ func TestServe4_V4_108_FloodIsNoFloodOfProbes(t *testing.T) {
 	}
 	s.trace = nil
 	s.server.ProbeAhead(context.Background())
-	if len(s.trace) != aheadMax {
-		t.Errorf("%d probes ahead, want %d", len(s.trace), aheadMax)
+	if len(s.trace) != spareMax {
+		t.Errorf("%d probes ahead, want %d", len(s.trace), spareMax)
 	}
 }
 

@@ -149,6 +149,7 @@ type Server struct {
 	neighbours *neighbours
 	warnings   warnings
 	probes     *probes
+	foreign    foreign
 }
 
 // New returns a Server on the ports of o.

@@ -18,8 +18,8 @@ const Level uint32 = 1
 func MinLevel(c Command) uint32 {
 	switch c.(type) {
 	case Offer, Bind, Extend, Release, Decline, Conflict, Tick, SetConfig, DeleteLease, ReleaseLease,
-		TakeLease, ClearDeclined, AdvanceTime, SetBuckets, Found, PutNode, RemoveNode, ReplaceNode, DrainNode, AddToken,
-		UseToken, SetLevel, Checkpoint:
+		TakeLease, ClearDeclined, AdvanceTime, SetBuckets, Found, PutNode, RemoveNode, ReplaceNode, DrainNode,
+		AddToken, UseToken, SetLevel, Checkpoint:
 		return 1
 	}
 	return ^uint32(0)

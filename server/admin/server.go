@@ -49,7 +49,9 @@ type Options struct {
 	// Identity returns this node's certificate and the authority that vouches for administrators. It is asked
 	// at each handshake, so a renewed certificate needs no restart. Needed with Listen only.
 	Identity func() (tls.Certificate, *x509.CertPool, error)
-	Log      *slog.Logger // nil: discard
+	// Foreign returns the DHCP servers of others that this node has noticed; nil: none.
+	Foreign func() []ForeignServer
+	Log     *slog.Logger // nil: discard
 }
 
 // Server answers the admin API on a local socket and, if wanted, on a mutual-TLS port.
@@ -227,7 +229,7 @@ func (s *Server) newGRPC(ctx context.Context, creds credentials.TransportCredent
 	adminv1.RegisterSubnetServiceServer(g, &subnets{backend: b, uses: s.uses})
 	adminv1.RegisterReservationServiceServer(g, &reservations{backend: b})
 	adminv1.RegisterConfigServiceServer(g, &configs{backend: b})
-	adminv1.RegisterClusterServiceServer(g, &clusters{backend: b})
+	adminv1.RegisterClusterServiceServer(g, &clusters{backend: b, foreign: s.opt.Foreign})
 	healthv1.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
 	return g

@@ -324,6 +324,29 @@ func (c *chooser) otherServer() bool {
 	return !ok && !c.view.FormerIdentifier(sid)
 }
 
+// ServerID returns the server identifier that a message names (RFC 2132 §9.7).
+func (q *Query) ServerID() (netip.Addr, bool) { return q.addr(optServerID) }
+
+// ForeignServer returns the server that a reply is from which came from source: its server identifier, or
+// source if it names none. It is invalid if that is one of the cluster's, or of a relay agent that speaks
+// for a server (RFC 5107).
+func ForeignServer(view storage.View, q *Query, source netip.Addr) netip.Addr {
+	a, ok := q.ServerID()
+	if !ok {
+		a = source
+	}
+	_, member := view.OwnerOfAddress(a)
+	if member || view.FormerIdentifier(a) || q.Relayed() && a == q.GIAddr {
+		return netip.Addr{}
+	}
+	if c := view.Config(); c != nil {
+		if _, service := c.ServiceAddress(a); service {
+			return netip.Addr{}
+		}
+	}
+	return a
+}
+
 // lastOf returns the last address of an IPv4 prefix.
 func lastOf(p netip.Prefix) netip.Addr {
 	b := p.Masked().Addr().As4()

@@ -15,8 +15,8 @@ type Probe struct {
 	Millis    uint32 // for how long an answer is waited for
 }
 
-// Probes is what this node has found out by probing, lent to Decide. Its methods may be called while the state
-// is lent.
+// Probes is what this node has found out by probing, lent to Decide. Its methods may be called while the
+// state is lent.
 type Probes interface {
 	// Of returns what is known of a. silent says that nobody answered; inUse that somebody did, whose hardware
 	// address is in raw octets and empty if a router stands between. Neither is set if a was not probed lately.
@@ -77,8 +77,8 @@ func (c *chooser) discover() {
 	}
 }
 
-// suitable returns the address that the client should be offered. Where addresses are probed it is none that is
-// known to be in use, and c.d.Probe says whether it has to be probed first.
+// suitable returns the address that the client should be offered. Where addresses are probed it is none that
+// is known to be in use, and c.d.Probe says whether it has to be probed first.
 func (c *chooser) suitable(client storage.Client, wish netip.Addr, own *lease.BucketSet,
 	taken *lease.Space,
 ) (netip.Addr, storage.Refusal) {
@@ -113,8 +113,8 @@ func (c *chooser) suitable(client storage.Client, wish netip.Addr, own *lease.Bu
 	return netip.Addr{}, storage.Exhausted
 }
 
-// spare returns an address of the same pool that may be offered instead of a, which is any free one, without a
-// wait: it has been probed ahead. What is promised to the client, was its own or is wished for has none.
+// spare returns an address of the same pool that may be offered instead of a, which is any free one, without
+// a wait: it has been probed ahead. What is promised to the client, was its own or is wished for has none.
 func (c *chooser) spare(client storage.Client, a, wish netip.Addr, own *lease.BucketSet, taken *lease.Space,
 ) (netip.Addr, bool) {
 	if a == wish {

@@ -72,8 +72,8 @@ type EffectiveProbe struct {
 	TimeoutMillis uint32
 }
 
-// The bounds of the time that is waited for an answer: a client whose OFFER is late goes to another server, or
-// asks again.
+// The bounds of the time that is waited for an answer: a client whose OFFER is late goes to another server,
+// or asks again.
 const (
 	probeMillisMin = 10
 	probeMillisMax = 500

@@ -108,6 +108,7 @@ type translator struct {
 	global      []*subnet // those that global reservations count for
 	copies      int       // of global reservations
 	rolled      []*node   // classes that reservations put their clients into
+	pings       bool      // the ping check hook is loaded
 	pair        bool      // the servers are a pair, or more
 	scopes      []string  // of the pair: HA_ and the name of a server; none where the file does not say
 }
