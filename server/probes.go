@@ -336,8 +336,8 @@ func (s *Server) targets() []dhcp4.Probe {
 	return targets
 }
 
-// nextOf returns the addresses of pool p that this node would offer next, at most want of them; none that is known
-// to be in use, and was not taken out of service.
+// nextOf returns the addresses of pool p that this node would offer next, at most want of them; none that is
+// known to be in use, and was not taken out of service.
 func (s *Server) nextOf(v storage.View, p *config.CompiledPool, own *lease.BucketSet, taken *lease.Space,
 	want int,
 ) []netip.Addr {

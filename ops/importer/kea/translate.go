@@ -204,8 +204,8 @@ func (t *translator) hooks(obj *node) {
 // keaReplyTimeout is for how many milliseconds Kea's hook waits unless it is told otherwise.
 const keaReplyTimeout = 100
 
-// pingCheck translates what the ping check hook is told at a level: in its parameters, or in the user context of
-// a subnet.
+// pingCheck translates what the ping check hook is told at a level: in its parameters, or in the user
+// context of a subnet.
 func (t *translator) pingCheck(p *node, s *settings) {
 	if on, at := t.bool(p, "enable-ping-check"); at != nil {
 		s.Probe.ICMP = on
