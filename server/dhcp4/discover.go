@@ -167,10 +167,11 @@ func (c *chooser) itself(a netip.Addr, client *storage.Client, hardware string) 
 }
 
 // Conflicts says whether somebody else than the last holder of address a answers for it. The last holder who
-// uses it beyond its lease gets it back when it asks (W-014); until then others are not offered it.
+// uses it beyond its lease gets it back when it asks (W-014); until then others are not offered it. Behind a
+// router nobody shows a hardware address: there it is believed to be the last holder if there was one.
 func Conflicts(view storage.View, a netip.Addr, hardware string) bool {
 	l, ok := view.Lease(a)
-	return !ok || hardware == "" || l.CHAddr != hardware || l.Status == lease.Declined
+	return !ok || l.Status == lease.Declined || hardware != "" && l.CHAddr != hardware
 }
 
 // firm says whether a, which is suitable for the client, is so because it is reserved or booked for it, and
