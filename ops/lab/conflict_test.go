@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const conflictConfig = `probe: {icmp: on, arp: on}
+const conflictConfig = `probe: {icmp: on}
 decline: {quarantine: 1h}
 subnets:
   - prefix: 10.67.0.0/16

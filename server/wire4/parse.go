@@ -74,7 +74,7 @@ func parse(b []byte) (dhcp4.Query, error) {
 	return q, nil
 }
 
-// ParseReply is Parse for a BOOTREPLY, as another server sends it.
+// ParseReply is Parse for a BOOTREPLY, as another server sends it; ErrNotRequest is for everything else.
 func ParseReply(b []byte) (dhcp4.Query, error) {
 	if len(b) < headerLen {
 		return dhcp4.Query{}, ErrShort
