@@ -18,6 +18,8 @@ decline: {quarantine: 1h}
 subnets:
   - prefix: 10.67.0.0/16
     pools: [10.67.1.10-10.67.1.13]
+  - prefix: 10.68.0.0/24
+    pools: [10.68.0.100-10.68.0.109]
 `
 
 // V4-108: devices that took addresses of the pool by themselves are found before anybody is offered these: the
@@ -26,7 +28,8 @@ subnets:
 func TestConflict_V4_108_Squatters(t *testing.T) {
 	ctx := t.Context()
 	l, err := New(ctx, Options{
-		Config: strings.ReplaceAll(conflictConfig, ": on", ": off"), LogLevel: "debug", Log: t.Output(),
+		Config: strings.ReplaceAll(conflictConfig, ": on", ": off"), Relay: true, LogLevel: "debug",
+		Log: t.Output(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +88,25 @@ func TestConflict_V4_108_Squatters(t *testing.T) {
 	}
 	if !warned {
 		t.Error("no node's log tells of it")
+	}
+	// What the nodes and the relay agent send to clients is nobody else's.
+	far, err := l.AddHost(ctx, "", Far, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind, err := l.StartClient(far, Dhclient, 600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer behind.End()
+	if _, err := behind.Await(ctx, "bound", 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for i := range l.Nodes() {
+		out, err := l.Ctl(ctx, i+1, "node", "foreign-servers")
+		if err != nil || strings.Count(out, "\n") > 1 {
+			t.Errorf("n%d takes one of the cluster for another server (%v):\n%s", i+1, err, out)
+		}
 	}
 }
 
