@@ -111,8 +111,8 @@ func (n *Node) await(p *proposal) (storage.Result, error) {
 // when nobody knows whether it was committed.
 func idempotent(c storage.Command) bool {
 	switch c.(type) {
-	case storage.Offer, storage.Bind, storage.Extend, storage.Release, storage.Decline, storage.Tick,
-		storage.PutNode, storage.RemoveNode, storage.DrainNode, storage.SetLevel, storage.AddToken,
+	case storage.Offer, storage.Bind, storage.Extend, storage.Release, storage.Decline, storage.Conflict,
+		storage.Tick, storage.PutNode, storage.RemoveNode, storage.DrainNode, storage.SetLevel, storage.AddToken,
 		storage.UseToken, storage.ReplaceNode:
 		return true
 	}

@@ -159,7 +159,7 @@ func (s *space) admit(c storage.Command) error {
 	}
 	switch c.(type) {
 	case storage.Bind, storage.Extend, storage.Tick, storage.Checkpoint, storage.Release, storage.Decline,
-		storage.PutNode, storage.SetBuckets:
+		storage.Conflict, storage.PutNode, storage.SetBuckets:
 		return fmt.Errorf("%w: "+allStopped, storage.ErrOverloaded, s.last.Free>>10)
 	}
 	return nil

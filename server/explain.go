@@ -65,7 +65,8 @@ type PoolUse struct {
 // say is foretold by the code of Apply, the reply is kept, waiting takes no time, and what is on offer and
 // what was noticed of the neighbours are copies. Nothing is sent, nothing is changed.
 //
-// The limits of the configuration are not looked at: one message alone runs into none of them.
+// The limits of the configuration are not looked at: one message alone runs into none of them. An address
+// that would be probed first counts as silent.
 func (s *Server) Explain4(ctx context.Context, in Datagram) *Explanation {
 	x := &Explanation{Ingress: in.Ingress, Self: s.self}
 	in.Heard = s.clock.Now()
@@ -81,6 +82,7 @@ func (s *Server) Explain4(ctx context.Context, in Datagram) *Explanation {
 		Sender: r, Observer: r, Clock: r, Logger: slog.New(slog.DiscardHandler),
 	})
 	double.trace, double.classes, double.offers = &x.Trace, s.classes, s.offers.copied()
+	double.probes = s.probes.copied(r)
 	double.neighbours = s.neighbours.copied(exchangeOf(s.cluster, &x.Query, key), r)
 	x.Outcome, x.Err = double.exchange4(ctx, &x.Query, in)
 	if x.Trace.Replied && x.Payload != nil {

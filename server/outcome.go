@@ -39,6 +39,7 @@ const (
 
 	Exhausted
 	ExhaustedTold
+	AddressesInUse
 	UnknownLink
 	UnknownRelay
 	UntrustedRelay
@@ -190,6 +191,13 @@ var outcomes = [...]entry{
 		"No address of the link is free for the client, which asked whether it may take a link-local one and " +
 			"was told (RFC 2563).",
 		"As for exhausted.",
+	},
+	AddressesInUse: {
+		"addresses_in_use",
+		"Somebody answered for every address that could be offered and was probed in time; the client will ask " +
+			"again.",
+		"Find the devices that use the addresses without having asked for them: dhcpctl lease list --state " +
+			"declined. See docs/operations/conflicts.md.",
 	},
 	UnknownLink: {
 		"unknown_link",

@@ -33,8 +33,8 @@ func (w *warnings) due(o Outcome, now time.Time) bool {
 // sends.
 func (o Outcome) troubling() bool {
 	switch o {
-	case Exhausted, ExhaustedTold, UnknownLink, UnknownRelay, NoConfig, NoIdentifier, OutOfTouch, NoQuorum,
-		RenewedWithoutQuorum, TooManyDeclines, ReservedButHeld, SendFailed:
+	case Exhausted, ExhaustedTold, AddressesInUse, UnknownLink, UnknownRelay, NoConfig, NoIdentifier, OutOfTouch,
+		NoQuorum, RenewedWithoutQuorum, TooManyDeclines, ReservedButHeld, SendFailed:
 		return true
 	}
 	return false

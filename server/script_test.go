@@ -3,10 +3,12 @@ package server
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,6 +94,10 @@ type scene struct {
 	ended    Outcome
 	sent     []byte // the last reply, and where it went
 	sentTo   dhcp4.Dest
+
+	squatters map[netip.Addr]string // who answers for an address: hardware address in hex, or router
+	mute      bool                  // nobody can be asked
+	answered  bool                  // one of these, while the last message was served
 }
 
 func newScene(t *testing.T, file string, yaml []byte) *scene {
@@ -101,12 +107,12 @@ func newScene(t *testing.T, file string, yaml []byte) *scene {
 	}
 	s := &scene{
 		t: t, Alone: storagetest.New(), clock: &stubClock{now: time.Unix(1_000_000, 0)},
-		touch: true, anchor: true,
+		touch: true, anchor: true, squatters: map[netip.Addr]string{},
 	}
 	s.clock.meanwhile = s.wait
 	s.server = New(Options{
 		Self: "n1", Cluster: "test", Reader: s, Proposer: s, Timekeeper: s, Neighbours: s, Sender: s, Observer: s,
-		Clock:  s.clock,
+		Clock: s.clock, Prober: s,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err := found(s.Alone); err != nil {
@@ -159,6 +165,14 @@ func (s *scene) do(words []string) {
 		s.buckets(words[1:])
 	case "answers": // the node that answers while n1 waits, or nobody
 		s.answers = storage.NodeID(strings.TrimPrefix(arg, "nobody"))
+	case "squats": // who answers for an address from now on: ADDRESS HARDWARE, "router" if one stands between
+		s.squatters[netip.MustParseAddr(words[1])] = words[2]
+	case "leaves": // nobody answers for an address any more
+		delete(s.squatters, netip.MustParseAddr(arg))
+	case "mute": // on, off: whether nobody can be asked
+		s.mute = arg == "on"
+	case "ahead": // n1 probes ahead of need
+		s.server.ProbeAhead(context.Background())
 	case "age", "commit": // of the next packet; how long the next commit takes
 		d, err := time.ParseDuration(arg)
 		if err != nil {
@@ -194,7 +208,8 @@ func (s *scene) hear(words []string) string {
 }
 
 // explain has d explained, and returns what holds the explanation to what Serve4 then does. Where the cluster
-// cannot be asked, another node answers meanwhile, or the packet is old, nobody can foretell it.
+// cannot be asked, another node answers meanwhile, an address turns out to be used, or the packet is old,
+// nobody can foretell it.
 func (s *scene) explain(d Datagram) func(Outcome) {
 	before := storage.ViewOf(s.State).Digest()
 	x := s.server.Explain4(context.Background(), d)
@@ -202,9 +217,9 @@ func (s *scene) explain(d Datagram) func(Outcome) {
 		s.t.Errorf("to explain a message changed the state, or did this: %v", s.trace)
 	}
 	unforeseen := s.quorum != nil || s.answers != "" || s.age != 0 || s.onCommit != 0
-	s.sent, s.sentTo = nil, dhcp4.Dest{}
+	s.sent, s.sentTo, s.answered = nil, dhcp4.Dest{}, false
 	return func(o Outcome) {
-		if unforeseen || o == RateLimited {
+		if unforeseen || o == RateLimited || s.answered {
 			return
 		}
 		if x.Outcome != o || !bytes.Equal(x.Payload, s.sent) || x.To != s.sentTo {
@@ -253,6 +268,29 @@ func (s *scene) Propose(_ context.Context, c storage.Command) (storage.Result, e
 
 // Extend implements Proposer.
 func (s *scene) Extend(e storage.Extend) { s.say("extend   %v %v", e.Key, e.Addr) }
+
+// Probe implements Prober.
+func (s *scene) Probe(_ context.Context, targets []dhcp4.Probe) ([]ProbeAnswer, error) {
+	if s.mute {
+		return nil, errors.New("no raw sockets")
+	}
+	var answers []ProbeAnswer
+	for _, p := range targets {
+		how := ""
+		if p.ARP {
+			how += " arp"
+		}
+		if p.ICMP {
+			how += " icmp"
+		}
+		s.say("probe    %v%s %dms", p.Addr, how, p.Millis)
+		who, inUse := s.squatters[p.Addr]
+		s.answered = s.answered || inUse
+		hardware, _ := hex.DecodeString(who)
+		answers = append(answers, ProbeAnswer{Asked: true, InUse: inUse, Hardware: string(hardware), By: "arp"})
+	}
+	return answers, nil
+}
 
 // Upper implements Timekeeper.
 func (s *scene) Upper() (lease.Instant, bool) { return s.At, s.anchor }

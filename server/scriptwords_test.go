@@ -134,6 +134,8 @@ func describe(c storage.Command) string {
 		return fmt.Sprintf("Release %v %v", c.Key, c.Addr)
 	case storage.Decline:
 		return fmt.Sprintf("Decline %v %v held=%v", c.Key, c.Addr, c.Held)
+	case storage.Conflict:
+		return fmt.Sprintf("Conflict %v by %x", c.Addr, c.CHAddr)
 	}
 	return fmt.Sprintf("%T", c)
 }

@@ -61,6 +61,9 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 		s.observer.Irregular(decision.Irregular)
 	}
 	if decision.Why != dhcp4.Answer {
+		if decision.Why == dhcp4.OtherServer {
+			s.overhearNamed(query, &in.Ingress)
+		}
 		return outcomeOf(decision.Why), nil
 	}
 	s.neighbours.note(x, in.Heard, decision.Path, decision.Ahead)
@@ -83,6 +86,12 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 			return RateLimited, nil
 		}
 	}
+	if decision.Probe.Addr.IsValid() {
+		var o Outcome
+		if decision, o = s.probe4(ctx, query, &in.Ingress, decision); o != 0 {
+			return o, nil
+		}
+	}
 	result, o, err := s.commit4(ctx, &decision)
 	if err != nil {
 		return o, err
@@ -100,6 +109,9 @@ func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhc
 		Node: s.self, InTouch: s.time.InTouch(), Waited: waited, Ears: s.neighbours, Trace: s.trace,
 	}
 	self.Upper, self.Anchored = s.time.Upper()
+	if s.probes.port != nil {
+		self.Probes = s.probes
+	}
 	var d dhcp4.Decision
 	for range offerTries {
 		now := s.clock.Now()

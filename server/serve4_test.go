@@ -235,3 +235,61 @@ func TestServe4_V4_111_W_053_RapidCommitBeyondTheLimit(t *testing.T) {
 		t.Errorf("a client that has its address: %v, want it bound at once whatever strangers do", o)
 	}
 }
+
+// TestServe4_V4_108_FloodIsNoFloodOfProbes: however many clients ask, so many addresses are probed and no more;
+// the others are offered unprobed.
+func TestServe4_V4_108_FloodIsNoFloodOfProbes(t *testing.T) {
+	s := newScene(t, "flood", []byte("probe: {icmp: on}\nsubnets:\n  - prefix: 10.67.0.0/16\n"+
+		"    pools: [10.67.1.0-10.67.9.255]\n"))
+	probed, offered := 0, 0
+	for i := range 1000 {
+		s.hear([]string{"DISCOVER", fmt.Sprintf("mac=0267000%05x", i), "xid=1"})
+		for _, line := range s.trace {
+			if strings.HasPrefix(line, "probe ") {
+				probed++
+			}
+			if strings.Contains(line, "OFFER") {
+				offered++
+			}
+		}
+	}
+	if probed != inPathBurst || offered != 1000 {
+		t.Errorf("%d probes and %d offers for 1000 clients at one moment, want %d and 1000", probed, offered, inPathBurst)
+	}
+	if got := s.server.ProbeStats(); got.Skipped != uint64(1000-inPathBurst) || got.Silent != inPathBurst {
+		t.Errorf("counted as %+v", got)
+	}
+	s.trace = nil
+	s.server.ProbeAhead(context.Background())
+	if len(s.trace) != spareMax {
+		t.Errorf("%d probes ahead, want %d", len(s.trace), spareMax)
+	}
+}
+
+// TestServe4_V4_108_WhoAnswersForAllIsNotBelieved: a device that answers for every address takes some of them
+// out of service, not the pool.
+func TestServe4_V4_108_WhoAnswersForAllIsNotBelieved(t *testing.T) {
+	s := newScene(t, "proxy", []byte("probe: {arp: on}\nsubnets:\n  - prefix: 10.67.0.0/24\n"+
+		"    pools: [10.67.0.100-10.67.0.199]\n"))
+	for a := netip.MustParseAddr("10.67.0.100"); a.As4()[3] < 200; a = a.Next() {
+		s.squatters[a] = "026700000099"
+	}
+	for range 4 {
+		s.server.ProbeAhead(context.Background())
+	}
+	if got := s.server.ProbeStats(); got.InUse != believedMax || got.Conflicts != 10 || got.Disbelieved == 0 {
+		t.Errorf("counted as %+v, want %d in use, 10 conflicts", got, believedMax)
+	}
+	if came := s.hear([]string{"DISCOVER", "client=1"}); !strings.Contains(came, "OFFER") {
+		t.Errorf("no offer although nobody believes that device:\n%s", came)
+	}
+}
+
+// TestServe4_ProbingOff_ProbesNothing: without the setting nobody is asked.
+func TestServe4_ProbingOff_ProbesNothing(t *testing.T) {
+	s := newScene(t, "off", []byte("subnets:\n  - prefix: 10.67.0.0/24\n    pools: [10.67.0.100-10.67.0.199]\n"))
+	s.server.ProbeAhead(context.Background())
+	if came := s.hear([]string{"DISCOVER", "client=1"}); strings.Contains(came, "probe ") || len(s.server.probes.known) > 0 {
+		t.Errorf("probed:\n%s", came)
+	}
+}

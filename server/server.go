@@ -149,6 +149,8 @@ type Options struct {
 	Clock      Clock
 	Logger     *slog.Logger
 	Changes    Changes // nil: active leasequeries are not answered
+	// Prober asks whether addresses are in use; nil: nobody is asked.
+	Prober Prober
 
 	OffersMax    int // addresses on offer at once; 65 536
 	ExchangesMax int // exchanges under way at once; 16 384
@@ -179,6 +181,8 @@ type Server struct {
 	talkers    talkers
 	neighbours *neighbours
 	warnings   warnings
+	probes     *probes
+	foreign    foreign
 }
 
 // New returns a Server on the ports of o.
@@ -201,6 +205,7 @@ func New(o Options) *Server {
 		classes:    &classes{log: o.Logger, clock: o.Clock},
 		rates:      newRates(),
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
+		probes:     newProbes(o.Clock, o.Prober),
 	}
 }
 

@@ -84,6 +84,8 @@ func (s *State) dispatch(c Command) Result {
 		return s.release(c)
 	case Decline:
 		return s.decline(c)
+	case Conflict:
+		return s.conflict(c)
 	case Tick:
 		return Result{}
 	case SetConfig:

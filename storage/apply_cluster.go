@@ -17,9 +17,9 @@ const Level uint32 = 1
 // here.
 func MinLevel(c Command) uint32 {
 	switch c.(type) {
-	case Offer, Bind, Extend, Release, Decline, Tick, SetConfig, DeleteLease, ReleaseLease, TakeLease,
-		ClearDeclined, AdvanceTime, SetBuckets, Found, PutNode, RemoveNode, ReplaceNode, DrainNode, AddToken,
-		UseToken, SetLevel, Checkpoint:
+	case Offer, Bind, Extend, Release, Decline, Conflict, Tick, SetConfig, DeleteLease, ReleaseLease,
+		TakeLease, ClearDeclined, AdvanceTime, SetBuckets, Found, PutNode, RemoveNode, ReplaceNode, DrainNode,
+		AddToken, UseToken, SetLevel, Checkpoint:
 		return 1
 	}
 	return ^uint32(0)

@@ -17,6 +17,18 @@ const (
 	declinesMax       = 4096
 )
 
+// What is believed of probes within declineWindow: one address in so many of a pool, but some at least. It is
+// more than of declines, which any client can send; a device that answers for every address must still not
+// empty the pool. Of declinesMax they take half at most.
+const (
+	poolPerConflict = 10
+	conflictsMin    = 4
+	conflictsMax    = declinesMax / 2
+)
+
+// foundInUse is who an address belongs to that a node has found in use.
+const foundInUse = "c\x00found in use"
+
 // decline takes an address out of service because its holder found it in use (RFC 2131 §4.3.3). Its booking
 // stays.
 func (s *State) decline(c Decline) Result {
@@ -29,6 +41,8 @@ func (s *State) decline(c Decline) Result {
 	switch {
 	case own && held && l.Status == lease.Declined:
 		return Result{Lease: l, Known: true} // Heard twice.
+	case c.Held && held && l.Status == lease.Declined && l.Client == foundInUse:
+		return Result{Lease: l, Known: true} // A node has noticed it, too.
 	case own && l.Status == lease.Bound:
 	case own && held && l.Status == lease.Offered:
 	case c.Held && !held && s.mayHold(c.Addr):
@@ -44,6 +58,69 @@ func (s *State) decline(c Decline) Result {
 	l.Withheld = max(l.Withheld, s.clock.Add(s.config.Decline.Quarantine))
 	s.leases.Put(l)
 	return Result{Lease: l, Known: own}
+}
+
+// conflict takes an address out of service because a node found it in use. Whoever has the address booked may
+// well answer, and what is on offer is not taken from its client (P6): that is none. Its booking stays.
+func (s *State) conflict(c Conflict) Result {
+	if !c.Addr.Is4() || len(c.CHAddr) > chaddrLenMax || s.config == nil || !s.mayHold(c.Addr) {
+		return refuse(NotInPool, "the address can be offered to nobody")
+	}
+	l, has := s.leases.Get(c.Addr)
+	held := has && l.FreeFrom() > s.clock
+	if sub, ok := s.config.SubnetOf(c.Addr); held && ok && givenBack(sub, &l) {
+		held = false
+	}
+	switch {
+	case held && l.Status == lease.Declined:
+		return Result{Lease: l, Known: true}
+	case held:
+		return Result{Refusal: InUse, Lease: l, Detail: "the address is booked or on offer"}
+	case !s.mayConflict(c.Addr):
+		return refuse(RateLimited, "more conflicts within an hour than are believed")
+	}
+	s.declines = append(s.declines, declined{s.clock, c.Addr, foundInUse})
+	l = lease.Lease{
+		Addr: c.Addr, Client: foundInUse, Status: lease.Declined, Booked: l.Booked, Reusable: l.Reusable,
+		Withheld: max(l.Withheld, s.clock.Add(s.config.Decline.Quarantine)), Start: s.clock, Last: s.clock,
+		CHAddr: c.CHAddr,
+	}
+	if l.CHAddr != "" {
+		l.HType = htypeEthernet
+	}
+	s.leases.Put(l)
+	return Result{Lease: l}
+}
+
+// htypeEthernet is the hardware type of who answers (RFC 1700, ARP parameters).
+const htypeEthernet = 1
+
+// mayConflict says whether one more conflict of the pool is believed.
+func (s *State) mayConflict(a netip.Addr) bool {
+	pool := s.poolOf(a)
+	var all, ofPool uint64
+	for i := range s.declines {
+		d := &s.declines[i]
+		if d.key != foundInUse {
+			continue
+		}
+		all++
+		if pool != nil && pool.Range.Contains(d.addr) {
+			ofPool++
+		}
+	}
+	return all < conflictsMax && len(s.declines) < declinesMax &&
+		(pool == nil || ofPool < max(conflictsMin, pool.Size()/poolPerConflict))
+}
+
+// poolOf returns the pool that a is of, or nil.
+func (s *State) poolOf(a netip.Addr) *config.CompiledPool {
+	sub, ok := s.config.SubnetOf(a)
+	if !ok {
+		return nil
+	}
+	pool, _ := sub.PoolOf(a)
+	return pool
 }
 
 // mayHold says whether an address can be on offer to anybody.
@@ -67,17 +144,14 @@ func (s *State) mayDecline(a netip.Addr, k lease.Key) bool {
 	if len(s.declines) >= declinesMax {
 		return false
 	}
-	var pool *config.CompiledPool
-	if sub, ok := s.config.SubnetOf(a); ok {
-		pool, _ = sub.PoolOf(a)
-	}
+	pool := s.poolOf(a)
 	var ofClient, ofPool uint64
 	for i := range s.declines {
 		d := &s.declines[i]
 		if d.key == k {
 			ofClient++
 		}
-		if pool != nil && pool.Range.Contains(d.addr) {
+		if pool != nil && d.key != foundInUse && pool.Range.Contains(d.addr) {
 			ofPool++
 		}
 	}

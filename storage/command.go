@@ -91,6 +91,14 @@ type (
 		Held bool
 	}
 
+	// Conflict takes an address out of service that nobody holds and that is on offer to nobody through the
+	// log, because a node that was about to offer it has heard somebody use it (RFC 2131 §2.2). It is what
+	// Decline is, on the word of a probe.
+	Conflict struct {
+		Addr   netip.Addr
+		CHAddr string // hardware address of who answered, raw octets; empty if not known
+	}
+
 	// Tick moves the clock and nothing else.
 	Tick struct{}
 
@@ -207,6 +215,7 @@ func (Bind) command()          {}
 func (Extend) command()        {}
 func (Release) command()       {}
 func (Decline) command()       {}
+func (Conflict) command()      {}
 func (Tick) command()          {}
 func (SetConfig) command()     {}
 func (DeleteLease) command()   {}

@@ -211,3 +211,89 @@ func TestClearDeclined_P3(t *testing.T) {
 	}
 	w.want(InUse, selecting(2, a))
 }
+
+// conflictOn is what a node reports that has heard hardware address 02:67:00:00:00:n at a.
+func conflictOn(a string, n byte) Conflict {
+	return Conflict{Addr: addr(a), CHAddr: client(n).CHAddr}
+}
+
+// TestConflict_V4_108: an address that a node has found in use is out of service as after a decline, until the
+// quarantine ends or an operator ends it.
+func TestConflict_V4_108(t *testing.T) {
+	const a = "10.67.0.12"
+	short := func(c *config.Config) { c.Decline.Quarantine = 60 }
+	w := newWorld(t, office(short))
+	w.must(conflictOn(a, 9))
+	if l := w.lease(a); l.Status != lease.Declined || l.CHAddr != client(9).CHAddr || l.HType != 1 {
+		t.Errorf("the lease is %+v, want a declined one with who answered", l)
+	}
+	w.want(OutOfService, selecting(1, a))
+	w.want(OutOfService, selecting(9, a))
+	if r := w.must(conflictOn(a, 8)); !r.Known || r.Lease.CHAddr != client(9).CHAddr {
+		t.Errorf("reported twice: %+v, want what is known", r)
+	}
+	w.after(60, Tick{})
+	w.must(selecting(1, a))
+
+	w.must(conflictOn("10.67.0.13", 9))
+	w.must(ClearDeclined{Addr: addr("10.67.0.13")})
+	w.must(selecting(2, "10.67.0.13"))
+	w.want(NotInPool, conflictOn("10.67.0.99", 9))
+	w.want(NotInPool, Conflict{})
+}
+
+// TestConflict_OfAHolder_P1_V4_109: who has an address booked may answer for it; its binding stays whatever a
+// late or forged report says.
+func TestConflict_OfAHolder_P1_V4_109(t *testing.T) {
+	const a = "10.67.0.12"
+	w := newWorld(t, office())
+	bound := w.must(selecting(1, a)).Lease
+	w.want(InUse, conflictOn(a, 1))
+	w.want(InUse, Conflict{Addr: addr(a)})
+	w.must(Release{addr(a), client(1).Key})
+	w.want(InUse, conflictOn(a, 9))
+	if l := w.lease(a); l.Booked != bound.Booked || l.Client != client(1).Key {
+		t.Errorf("the lease is %+v", l)
+	}
+	w.must(Offer{Client: client(2), Link: link, Wish: addr("10.67.0.13")})
+	w.want(InUse, conflictOn("10.67.0.13", 9)) // P6: what is on offer stays on offer
+	w.after(120, Tick{})
+	w.must(conflictOn("10.67.0.13", 9))
+	w.want(OutOfService, selecting(2, "10.67.0.13"))
+}
+
+// TestConflict_KeepsBookings_P3: what a booking keeps from others stays kept.
+func TestConflict_KeepsBookings_P3(t *testing.T) {
+	const a = "10.67.0.12"
+	short := func(c *config.Config) { c.Decline.Quarantine, c.Subnets[0].EarlyReuse = 60, true }
+	w := newWorld(t, office(short))
+	before := w.must(selecting(1, a)).Lease
+	w.must(Release{addr(a), client(1).Key})
+	l := w.must(conflictOn(a, 1)).Lease
+	if l.Booked != before.Booked || l.Reusable != before.Reusable {
+		t.Errorf("the booking is %d, %d; was %d, %d", l.Booked, l.Reusable, before.Booked, before.Reusable)
+	}
+	w.after(60, Tick{})
+	w.want(OutOfService, selecting(2, a))
+}
+
+// TestConflict_AndDecline_V4_170: a client declines what a node has found in use, or the other way round: both
+// mean the same, and neither spends what is believed of the other.
+func TestConflict_AndDecline_V4_170(t *testing.T) {
+	w := newWorld(t, office())
+	w.must(conflictOn("10.67.0.12", 9))
+	if r := w.must(Decline{Addr: addr("10.67.0.12"), Key: client(1).Key, Held: true}); !r.Known {
+		t.Errorf("declined anew: %+v", r.Lease)
+	}
+	w.must(Decline{Addr: addr("10.67.0.13"), Key: client(1).Key, Held: true})
+	if r := w.must(conflictOn("10.67.0.13", 9)); !r.Known || r.Lease.Client != client(1).Key {
+		t.Errorf("found in use anew: %+v", r.Lease)
+	}
+	w = w.restored()
+	for _, a := range []string{"10.67.0.14", "10.67.0.15", "10.67.0.16"} {
+		w.must(conflictOn(a, 9))
+	}
+	w.want(RateLimited, conflictOn("10.67.0.17", 9)) // four an hour are believed of so small a pool
+	w.after(3600, Tick{})
+	w.must(conflictOn("10.67.0.17", 9))
+}

@@ -136,7 +136,10 @@ func (p *promise) step() {
 	case k < 16:
 		p.propose(SetConfig{Expected: p.s.revision, Config: promiseConfig(p.r)})
 	case k < 17:
-		p.propose([]Command{ClearDeclined{}, ReleaseLease{Addr: a}, DeleteLease{Addr: a}}[p.r.Intn(3)])
+		p.propose([]Command{
+			ClearDeclined{}, ReleaseLease{Addr: a}, DeleteLease{Addr: a}, Conflict{Addr: a, CHAddr: c.CHAddr},
+			Conflict{Addr: a},
+		}[p.r.Intn(5)])
 	case k < 18 && len(p.late) > 0:
 		p.propose(p.late[0])
 		p.late = p.late[1:]

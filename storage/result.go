@@ -43,7 +43,7 @@ const (
 	OutOfService   Refusal = 9  // declined, in quarantine
 	NotHolder      Refusal = 10 // release, decline or extend from one who does not hold the address
 	TooMany        Refusal = 11 // the client holds as many addresses of the link as one client may
-	RateLimited    Refusal = 12 // more declines than one client or pool may send
+	RateLimited    Refusal = 12 // more declines of a client or pool, or conflicts, than are believed
 	HolderWaits    Refusal = 13 // the last holder, before R, is refused for now: silence, never NAK (P13)
 	Moved          Refusal = 14 // the client's reservation on this link is another address, and that one is free
 	WrongRevision  Refusal = 15 // the configuration changed meanwhile

@@ -308,6 +308,9 @@ func randomCommand(r *rand.Rand, w *world) Command {
 	case k < 31:
 		return Decline{Addr: a, Key: c.Key, Held: r.Intn(2) == 0}
 	case k < 32:
+		if r.Intn(2) == 0 {
+			return Conflict{Addr: a, CHAddr: c.CHAddr}
+		}
 		return ClearDeclined{}
 	case k < 33:
 		return ReleaseLease{Addr: a}

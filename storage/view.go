@@ -47,6 +47,17 @@ func (v View) Suitable(c Client, link string, asked netip.Addr, owned *lease.Buc
 	return v.s.suitable(c, link, asked, owned, taken)
 }
 
+// FreeIn returns an address of pool p that is free at the view's clock, in a bucket that owned names and not
+// in taken: the one that a client would be offered whose search begins at from. It is false if there is
+// none.
+func (v View) FreeIn(p *config.CompiledPool, from netip.Addr, owned *lease.BucketSet, taken *lease.Space,
+) (netip.Addr, bool) {
+	return v.s.leases.Free(lease.Wanted{
+		Ranges: p.Ranges, Start: from, Buckets: *owned, Early: p.Subnet.EarlyReuse, Beside: taken,
+		Taken: v.s.isOwn, Now: v.s.clock,
+	})
+}
+
 // SuitableBOOTP is Suitable for a client that speaks BOOTP. booked says that the address is the client's for
 // ever, by the log: it may be told so again without asking.
 func (v View) SuitableBOOTP(c Client, link string, wish netip.Addr, owned *lease.BucketSet,

@@ -56,7 +56,7 @@ func (d *decoder) command(m *raftlogv1.Command) storage.Command {
 	}
 	switch k := m.Kind.(type) {
 	case *raftlogv1.Command_Offer, *raftlogv1.Command_Bind, *raftlogv1.Command_Extend,
-		*raftlogv1.Command_Release, *raftlogv1.Command_Decline:
+		*raftlogv1.Command_Release, *raftlogv1.Command_Decline, *raftlogv1.Command_Conflict:
 		return d.clientCommand(m)
 	case *raftlogv1.Command_SetConfig, *raftlogv1.Command_DeleteLease, *raftlogv1.Command_ReleaseLease,
 		*raftlogv1.Command_TakeLease, *raftlogv1.Command_ClearDeclined, *raftlogv1.Command_AdvanceTime:
@@ -101,6 +101,10 @@ func (d *decoder) clientCommand(m *raftlogv1.Command) storage.Command {
 		c := k.Decline
 		d.check("Decline", c)
 		return storage.Decline{Addr: d.addr(c.Addr), Key: lease.Key(c.Key), Held: c.Held}
+	case *raftlogv1.Command_Conflict:
+		c := k.Conflict
+		d.check("Conflict", c)
+		return storage.Conflict{Addr: d.addr(c.Addr), CHAddr: string(c.Chaddr)}
 	}
 	return nil
 }

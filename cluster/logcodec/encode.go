@@ -13,7 +13,8 @@ func encodeCommand(c storage.Command) (*raftlogv1.Command, error) {
 	e := &encoder{}
 	m := &raftlogv1.Command{}
 	switch c := c.(type) {
-	case storage.Offer, storage.Bind, storage.Extend, storage.Release, storage.Decline:
+	case storage.Offer, storage.Bind, storage.Extend, storage.Release, storage.Decline,
+		storage.Conflict:
 		e.clientCommand(m, c)
 	case storage.DeleteLease, storage.ReleaseLease, storage.TakeLease, storage.ClearDeclined,
 		storage.AdvanceTime, storage.SetConfig:
@@ -59,6 +60,10 @@ func (e *encoder) clientCommand(m *raftlogv1.Command, c storage.Command) {
 	case storage.Decline:
 		m.Kind = &raftlogv1.Command_Decline{Decline: &raftlogv1.Decline{
 			Addr: e.addr(c.Addr), Key: []byte(c.Key), Held: c.Held,
+		}}
+	case storage.Conflict:
+		m.Kind = &raftlogv1.Command_Conflict{Conflict: &raftlogv1.Conflict{
+			Addr: e.addr(c.Addr), Chaddr: []byte(c.CHAddr),
 		}}
 	}
 }

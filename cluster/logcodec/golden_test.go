@@ -104,6 +104,7 @@ func story() []storage.Entry {
 				Client: clients[1], Addr: addr("10.67.1.20"), Left: 1800, Told: 3600, Age: 1800, Author: "anna",
 			},
 			storage.TakeLease{Addr: addr("10.67.1.21"), Left: 600, Declined: true, Author: "anna"}),
+		one(t+405, storage.Conflict{Addr: addr("10.67.1.30"), CHAddr: "\x02\x67\x00\x00\x00\x30"}),
 	}
 }
 

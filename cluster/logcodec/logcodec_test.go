@@ -32,7 +32,7 @@ func kinds() []storage.Command {
 		storage.SetConfig{}, storage.DeleteLease{}, storage.ReleaseLease{}, storage.TakeLease{}, storage.ClearDeclined{},
 		storage.AdvanceTime{}, storage.SetBuckets{}, storage.Found{}, storage.PutNode{}, storage.RemoveNode{},
 		storage.DrainNode{}, storage.AddToken{}, storage.UseToken{}, storage.SetLevel{}, storage.Checkpoint{},
-		storage.ReplaceNode{},
+		storage.ReplaceNode{}, storage.Conflict{},
 	}
 }
 

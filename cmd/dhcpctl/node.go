@@ -14,7 +14,7 @@ import (
 func (t *tool) nodeNoun() *cobra.Command {
 	return noun("node", "Show nodes, take them out of service and back",
 		"Show nodes, take them out of service and back. They join and leave by the commands of cluster.",
-		t.nodeList(), t.nodeShow(), t.nodeDrain(), t.nodeUndrain())
+		t.nodeList(), t.nodeShow(), t.nodeDrain(), t.nodeUndrain(), t.nodeForeignServers())
 }
 
 // nodeList lists the members.
@@ -125,6 +125,49 @@ func (t *tool) nodeShow() *cobra.Command {
 			})
 		},
 	}
+}
+
+// nodeForeignServers lists the DHCP servers of others.
+func (t *tool) nodeForeignServers() *cobra.Command {
+	return &cobra.Command{
+		Use:   "foreign-servers",
+		Short: "List DHCP servers of others that a node has noticed",
+		Long: `List the DHCP servers of others that the answering node has noticed within a day on
+the links that it serves: those whose replies it has heard, and those that clients
+have named to it. Each node knows its own; ask another one with --server. known are
+those that known-servers of the configuration names.`,
+		Example: "  dhcpctl node foreign-servers",
+		Args:    exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			resp, err := call(t, c, waitDefault, adminv1.NewClusterServiceClient,
+				adminv1.ClusterServiceClient.ListForeignServers, &adminv1.ListForeignServersRequest{})
+			if err != nil {
+				return err
+			}
+			return t.show(resp, func(wide bool) error {
+				table := columns{names: []string{
+					"SERVER", "INTERFACE", "HARDWARE", "STATE", "HEARD", "NAMED", "LAST", "+SOURCE", "+SAID", "+OFFERED",
+				}}
+				for _, f := range resp.GetServers() {
+					table.add(f.GetAddress(), f.GetInterface(), orNone(f.GetHardwareAddress()), foreignState(f),
+						f.GetHeard(), f.GetNamed(), f.GetLastSeen().AsTime().UTC().Format(time.RFC3339),
+						orNone(f.GetSource()), orNone(f.GetLastReply()), orNone(f.GetOfferedAddress()))
+				}
+				return table.print(t.out, wide)
+			})
+		},
+	}
+}
+
+// foreignState says in a word what is known of a server.
+func foreignState(f *adminv1.ForeignServer) string {
+	switch {
+	case f.GetKnown():
+		return "known"
+	case f.GetHeard() > 0:
+		return "heard"
+	}
+	return "named"
 }
 
 // nodeDrain takes a node out of service.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,7 +72,7 @@ func setup(env *testscript.Env) error {
 	}
 	socket := filepath.Join(env.WorkDir, "admin.sock")
 	server, err := admin.NewServer(admin.Options{
-		Cluster: cluster, Socket: socket, Explainer: cluster.Explainer(),
+		Cluster: cluster, Socket: socket, Explainer: cluster.Explainer(), Foreign: foreignServers,
 	})
 	if err != nil {
 		return err
@@ -106,6 +107,20 @@ func fail(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: fail unknown|overloaded|noleader")
 	}
 	clusterOf(ts).Fail(errs[args[0]])
+}
+
+// foreignServers is what the node of the scripts has noticed.
+func foreignServers() []admin.ForeignServer {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return []admin.ForeignServer{
+		{
+			Addr: netip.MustParseAddr("10.67.0.9"), Source: netip.MustParseAddr("10.67.0.9"), Interface: "eth0",
+			Hardware: "\x02\x67\x00\x00\x00\x99", LastReply: "OFFER", Offered: netip.MustParseAddr("192.168.1.100"),
+			Heard: 3, Named: 1, First: at, Last: at,
+		},
+		{Addr: netip.MustParseAddr("10.67.0.5"), Interface: "eth0", Heard: 7, First: at, Last: at, Known: true},
+		{Addr: netip.MustParseAddr("10.67.0.77"), Interface: "eth1", Named: 1, First: at, Last: at},
+	}
 }
 
 // upgrade gives a node the next release.
@@ -241,7 +256,7 @@ func TestShortSpan(t *testing.T) {
 // TestFlags_OfWhatChanges: every verb but those that only show has --dry-run, and what asks has --yes as well.
 func TestFlags_OfWhatChanges(t *testing.T) {
 	shows := []string{"list", "show", "history", "watch", "status", "validate", "diff", "version", "completion",
-		"explain", "leases"} // export kea leases
+		"explain", "leases", "foreign-servers"} // export kea leases
 	asks := []string{
 		"dhcpctl cluster remove", "dhcpctl cluster advance-time", "dhcpctl cluster upgrade finalize",
 		"dhcpctl lease delete", "dhcpctl lease clear-declined",

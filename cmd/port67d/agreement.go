@@ -48,6 +48,19 @@ func (a agreement) Status() admin.ClusterStatus {
 	return out
 }
 
+// foreignServers are the servers of others as the admin API has them.
+func foreignServers(list []server.ForeignServer) []admin.ForeignServer {
+	var out []admin.ForeignServer
+	for i := range list {
+		f := &list[i]
+		out = append(out, admin.ForeignServer{
+			Addr: f.Addr, Source: f.Source, Offered: f.Offered, Hardware: f.Hardware, Interface: f.Interface,
+			LastReply: f.Word(), Heard: f.Heard, Named: f.Named, First: f.First, Last: f.Last, Known: f.Known,
+		})
+	}
+	return out
+}
+
 // stats is this node's part in the agreement, for the metrics. It waits for nothing.
 func (a agreement) stats() metrics.Stats {
 	s := statsOf(a.Node.Status(), time.Now())

@@ -51,10 +51,14 @@ func build(s nodeSettings, log *slog.Logger) (*node, error) {
 func (n *node) open() (err error) {
 	s, log := n.settings, n.log
 	n.counts = metrics.New(metrics.Options{
-		Version: version(), Reader: n, Stats: func() metrics.Stats { return n.agreement.stats() }, Alive: n.alive, Ready: n.ready,
+		Version: version(), Reader: n, Stats: func() metrics.Stats { return n.agreement.stats() },
+		Probes:  func() server.ProbeStats { return n.spine.ProbeStats() },
+		Foreign: func() []server.ForeignServer { return n.spine.ForeignServers() },
+		Alive:   n.alive, Ready: n.ready,
 	})
 	n.listener, err = listen.Open(listen.Options{
 		Interfaces: s.Interfaces, Serve: n.serve4, Log: log,
+		Overhear: func(r server.OverheardReply) { n.spine.Overhear(r) },
 		Admit:    func(in server.Datagram) bool { return n.spine.Admit(in) },
 		Observer: n.counts,
 		RARP: listen.RARPOptions{
@@ -79,6 +83,7 @@ func (n *node) open() (err error) {
 		Neighbours: n.agreement, Sender: n.listener, Turns: n.listener, Observer: n.counts, Clock: clock.System{},
 		Logger:  log,
 		Changes: changes{n.agreement.Changes(), n.agreement},
+		Prober:  n.listener,
 	})
 	n.rarp = server.NewRARP(server.RARPOptions{
 		Self: n.agreement.Self(), Cluster: n.agreement.ClusterID(), Reader: n.agreement, Timekeeper: n.agreement,
@@ -91,6 +96,7 @@ func (n *node) open() (err error) {
 	n.admin, err = admin.NewServer(admin.Options{
 		Cluster: n.agreement, Socket: s.AdminSocket, SocketGroup: s.AdminGroup, Listen: s.AdminListen,
 		Identity: n.agreement.identity, Log: log, Explainer: explainer{n.spine, n.listener, n.agreement},
+		Foreign: func() []admin.ForeignServer { return foreignServers(n.spine.ForeignServers()) },
 	})
 	if err != nil {
 		return err
@@ -169,7 +175,7 @@ func (n *node) lifecycle(manager notifier) lifecycle {
 		front: []part{
 			{"DHCP listener", n.listener.Run}, {"bulk leasequery", n.bulk.Run}, {"admin API", n.admin.Run},
 		},
-		aside: []part{{"addresses", n.followAddresses}},
+		aside: []part{{"addresses", n.followAddresses}, {"probing", n.probeAhead}},
 		leave: n.agreement.Leave, tell: manager.tell, log: n.log,
 	}
 	if n.pages != nil {
@@ -194,6 +200,22 @@ func (n *node) followAddresses(ctx context.Context) error {
 			return nil
 		case <-n.listener.Changed():
 			n.agreement.SetAddresses(n.listener.Addresses())
+		}
+	}
+}
+
+// probeAhead probes the addresses that this node would offer next, every second.
+func (n *node) probeAhead(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if n.agreement.Serving() {
+				n.spine.ProbeAhead(ctx)
+			}
 		}
 	}
 }

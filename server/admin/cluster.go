@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -34,6 +35,7 @@ const (
 type clusters struct {
 	adminv1.UnimplementedClusterServiceServer
 	backend
+	foreign func() []ForeignServer
 }
 
 // GetStatus returns what this node knows of the cluster. It needs no quorum.
@@ -151,6 +153,35 @@ func (s *clusters) GetNode(_ context.Context, req *adminv1.GetNodeRequest) (*adm
 		return nil, err
 	}
 	return &adminv1.GetNodeResponse{Node: n}, nil
+}
+
+// ListForeignServers returns the DHCP servers of others that this node has noticed.
+func (s *clusters) ListForeignServers(context.Context, *adminv1.ListForeignServersRequest,
+) (*adminv1.ListForeignServersResponse, error) {
+	resp := &adminv1.ListForeignServersResponse{NodeName: string(s.cluster.Self())}
+	if n, err := s.node(resp.NodeName); err == nil {
+		resp.NodeName = n.GetName()
+	}
+	if s.foreign == nil {
+		return resp, nil
+	}
+	list := s.foreign()
+	for i := range list {
+		f := &list[i]
+		out := &adminv1.ForeignServer{
+			Address: f.Addr.String(), Interface: f.Interface, LastReply: f.LastReply, Heard: f.Heard,
+			Named: f.Named, FirstSeen: timestamppb.New(f.First), LastSeen: timestamppb.New(f.Last),
+			Known: f.Known, HardwareAddress: net.HardwareAddr(f.Hardware).String(),
+		}
+		if f.Source.IsValid() {
+			out.Source = f.Source.String()
+		}
+		if f.Offered.IsValid() && !f.Offered.IsUnspecified() {
+			out.OfferedAddress = f.Offered.String()
+		}
+		resp.Servers = append(resp.Servers, out)
+	}
+	return resp, nil
 }
 
 // node finds a member by name, ID, or the beginning of its ID.

@@ -5,6 +5,7 @@ package admin
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"port67/storage"
@@ -35,6 +36,17 @@ type Cluster interface {
 	History(ctx context.Context, q history.Query) (history.Page, error)
 	// Wall translates an instant of cluster time into wall time, for people.
 	Wall(i lease.Instant) time.Time
+}
+
+// ForeignServer is a DHCP server of others that this node has noticed.
+type ForeignServer struct {
+	Addr, Source, Offered netip.Addr // Source and Offered may be invalid
+	Hardware              string     // raw octets
+	Interface             string
+	LastReply             string // its type in words; empty if none was heard
+	Heard, Named          uint64
+	First, Last           time.Time
+	Known                 bool // the configuration names it
 }
 
 // ClusterStatus is the cluster as one node sees it.

@@ -51,7 +51,9 @@ type Options struct {
 	Identity func() (tls.Certificate, *x509.CertPool, error)
 	// Explainer is the part of this node that answers clients; nil if nothing does.
 	Explainer Explainer
-	Log       *slog.Logger // nil: discard
+	// Foreign returns the DHCP servers of others that this node has noticed; nil: none.
+	Foreign func() []ForeignServer
+	Log     *slog.Logger // nil: discard
 }
 
 // Server answers the admin API on a local socket and, if wanted, on a mutual-TLS port.
@@ -230,7 +232,7 @@ func (s *Server) newGRPC(ctx context.Context, creds credentials.TransportCredent
 	adminv1.RegisterReservationServiceServer(g, &reservations{backend: b})
 	adminv1.RegisterExplainServiceServer(g, &explanations{backend: b, explainer: s.opt.Explainer})
 	adminv1.RegisterConfigServiceServer(g, &configs{backend: b})
-	adminv1.RegisterClusterServiceServer(g, &clusters{backend: b})
+	adminv1.RegisterClusterServiceServer(g, &clusters{backend: b, foreign: s.opt.Foreign})
 	healthv1.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
 	return g

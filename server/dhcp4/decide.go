@@ -31,6 +31,8 @@ type Self struct {
 	Trace  *Trace
 	Offers Offers
 	Ears   Ears
+	// Probes may be nil: then nothing is probed.
+	Probes Probes
 	// Classes are those of the view's configuration. They may be nil if it has no Named ones.
 	Classes Classes
 }
@@ -99,6 +101,9 @@ type Decision struct {
 	// Firm says that this address is the client's already, or reserved for it: if it is on hold for another
 	// client, that hold gives way.
 	Firm bool
+	// Probe is the address that is new to the client and has to be probed before it is offered; its Addr is
+	// invalid if there is none.
+	Probe Probe
 	// Drop asks to forget what is on offer to the client on the link.
 	Drop bool
 	// Ahead is the nodes that should answer before this one, first the first; this one waits for each a
@@ -335,6 +340,29 @@ func (c *chooser) otherServer() bool {
 	}
 	_, ok = c.view.OwnerOfAddress(sid)
 	return !ok && !c.view.FormerIdentifier(sid)
+}
+
+// ServerID returns the server identifier that a message names (RFC 2132 §9.7).
+func (q *Query) ServerID() (netip.Addr, bool) { return q.addr(optServerID) }
+
+// ForeignServer returns the server that a reply is from which came from source: its server identifier, or
+// source if it names none. It is invalid if that is one of the cluster's, or of a relay agent that speaks
+// for a server (RFC 5107).
+func ForeignServer(view storage.View, q *Query, source netip.Addr) netip.Addr {
+	a, ok := q.ServerID()
+	if !ok {
+		a = source
+	}
+	_, member := view.OwnerOfAddress(a)
+	if member || view.FormerIdentifier(a) || q.Relayed() && a == q.GIAddr {
+		return netip.Addr{}
+	}
+	if c := view.Config(); c != nil {
+		if _, service := c.ServiceAddress(a); service {
+			return netip.Addr{}
+		}
+	}
+	return a
 }
 
 // lastOf returns the last address of an IPv4 prefix.

@@ -4,8 +4,30 @@ import (
 	"net/netip"
 
 	"port67/storage"
+	"port67/storage/config"
 	"port67/storage/lease"
 )
+
+// Probe is an address that somebody may use, and how to ask.
+type Probe struct {
+	Addr      netip.Addr
+	ICMP, ARP bool
+	Millis    uint32 // for how long an answer is waited for
+}
+
+// Probes is what this node has found out by probing, lent to Decide. Its methods may be called while the
+// state is lent.
+type Probes interface {
+	// Of returns what is known of a. silent says that nobody answered; inUse that somebody did, whose hardware
+	// address is in raw octets and empty if a router stands between. Neither is set if a was not probed lately.
+	Of(a netip.Addr) (silent, inUse bool, hardware string)
+	// Spare returns addresses of pool p for which nobody answered, the first to be offered first. The caller
+	// does not change them.
+	Spare(p *config.CompiledPool) []netip.Addr
+}
+
+// passedOverMax is how many addresses in a row that are in use are passed over.
+const passedOverMax = 64
 
 // discover looks for an address to offer (RFC 2131 §4.3.1, V4-100 … V4-107).
 //
@@ -38,15 +60,19 @@ func (c *chooser) discover() {
 	if !ours {
 		a, refusal = c.suitable(client, wish, nil, taken)
 	}
+	probe := c.d.Probe
+	c.d.Probe = Probe{}
 	switch {
 	case c.without(a): // V4-105
 	case ours:
 		c.d.Local.Lease.Addr, c.d.Hold = a, true
 		c.d.Firm, c.d.Local.Told = c.firm(a)
 		c.noteUse(a)
+		c.d.Probe = probe
 	case refusal == storage.Granted:
 		c.noteUse(a)
 		c.d.Command = storage.Offer{Client: client, Link: c.d.Path.Link, Wish: a, Asked: asked}
+		c.d.Probe = probe
 		c.d.Stranger = !c.holds(a)
 	case refusal == storage.OverLimit:
 		c.d.Why = OverLimit
@@ -93,10 +119,101 @@ func (d *Decision) Slowly() {
 	d.Rapid, d.Reply, d.Drop, d.Stranger = false, OfferMsg, false, false
 }
 
+// suitable returns the address that the client should be offered. Where addresses are probed it is none that
+// is known to be in use, and c.d.Probe says whether it has to be probed first.
 func (c *chooser) suitable(client storage.Client, wish netip.Addr, own *lease.BucketSet,
 	taken *lease.Space,
 ) (netip.Addr, storage.Refusal) {
-	return c.view.Suitable(client, c.d.Path.Link, wish, own, taken)
+	c.d.Probe = Probe{}
+	a, refusal := c.view.Suitable(client, c.d.Path.Link, wish, own, taken)
+	if c.self.Probes == nil || !c.d.Config.Probes() {
+		return a, refusal
+	}
+	for range passedOverMax {
+		if refusal != storage.Granted {
+			return a, refusal
+		}
+		p := c.settingsFor(a).Probe
+		if !p.Wanted() || c.current(a) { // V4-109
+			return a, refusal
+		}
+		silent, inUse, hardware := c.self.Probes.Of(a)
+		if inUse && !c.itself(a, &client, hardware) && !taken.Has(a) {
+			taken = taken.With(a)
+			a, refusal = c.view.Suitable(client, c.d.Path.Link, wish, own, taken)
+			continue
+		}
+		if silent || inUse {
+			return a, refusal
+		}
+		if spare, ok := c.spare(client, a, wish, own, taken); ok {
+			return spare, refusal
+		}
+		c.d.Probe = Probe{Addr: a, ICMP: p.ICMP, ARP: p.ARP, Millis: p.TimeoutMillis}
+		return a, refusal
+	}
+	return netip.Addr{}, storage.Exhausted
+}
+
+// spare returns an address of the same pool that may be offered instead of a, which is any free one, without
+// a wait: it has been probed ahead. What is promised to the client, was its own or is wished for has none.
+func (c *chooser) spare(client storage.Client, a, wish netip.Addr, own *lease.BucketSet, taken *lease.Space,
+) (netip.Addr, bool) {
+	if a == wish {
+		return a, false
+	}
+	sub, _ := c.d.Config.SubnetOf(a)
+	pool, ok := sub.PoolOf(a)
+	if !ok {
+		return a, false
+	}
+	for _, spare := range c.self.Probes.Spare(pool) {
+		if taken.Has(spare) || own != nil && !own.Has(lease.AddrBucket(spare)) {
+			continue
+		}
+		if silent, _, _ := c.self.Probes.Of(spare); !silent {
+			continue // That was too long ago.
+		}
+		// Its own address comes before the wish; then no other spare is given, either.
+		switch b, _ := c.view.Suitable(client, c.d.Path.Link, spare, own, taken); b {
+		case spare:
+			return spare, true
+		case a:
+			if l, known := c.view.Lease(a); known && l.Client == client.Key {
+				return a, false
+			}
+		}
+	}
+	return a, false
+}
+
+// current says whether a is what the client has now: then it may well answer, and is not probed (V4-109).
+func (c *chooser) current(a netip.Addr) bool {
+	l, ok := c.view.Lease(a)
+	if !ok || l.Status == lease.Offered || l.FreeFrom() <= c.view.Clock() {
+		return false
+	}
+	firm, _ := c.firm(a)
+	return firm
+}
+
+// itself says whether who answers for a is the client, which uses the address although its lease has ended
+// (W-013, W-014). Behind a router nobody shows its hardware address: there it is believed to be the client if
+// the address was its own.
+func (c *chooser) itself(a netip.Addr, client *storage.Client, hardware string) bool {
+	if hardware != "" {
+		return hardware == client.CHAddr
+	}
+	l, ok := c.view.Lease(a)
+	return ok && l.Client == client.Key
+}
+
+// Conflicts says whether somebody else than the last holder of address a answers for it. The last holder who
+// uses it beyond its lease gets it back when it asks (W-014); until then others are not offered it. Behind a
+// router nobody shows a hardware address: there it is believed to be the last holder if there was one.
+func Conflicts(view storage.View, a netip.Addr, hardware string) bool {
+	l, ok := view.Lease(a)
+	return !ok || l.Status == lease.Declined || hardware != "" && l.CHAddr != hardware
 }
 
 // firm says whether a, which is suitable for the client, is so because it is reserved or booked for it, and

@@ -47,7 +47,11 @@ type Options struct {
 	// ExchangesMax is how many calls of Serve go on at once, those that rest included; 0 means 4096.
 	ExchangesMax int
 	// RARP is what is done about devices that ask by RARP; the zero RARPOptions is nothing.
-	RARP     RARPOptions
+	RARP RARPOptions
+	// Overhear is told of the replies of DHCP servers that are heard on the links of served interfaces, and not
+	// sent by this machine; nil: nobody listens. It is called from one goroutine, and the payload is overwritten
+	// when it has returned.
+	Overhear func(server.OverheardReply)
 	Log      *slog.Logger
 	Observer Observer
 }
@@ -77,6 +81,7 @@ type Listener struct {
 	conn    *net.UDPConn
 	connOut *outlet  // replies by conn
 	raw     *os.File // AF_PACKET socket; nil without the right to have one
+	replies *os.File // of other servers; nil: nobody listens
 	rawOut  *outlet  // frames by raw
 	events  *os.File // netlink socket that tells of changes
 	links   *links
@@ -139,6 +144,12 @@ func (l *Listener) open() (err error) {
 		l.opt.Log.Warn("raw frames are not possible: replies to clients without an address are broadcast; "+
 			"give port67d CAP_NET_RAW", "error", err)
 	}
+	if l.opt.Overhear == nil {
+		return nil
+	}
+	if l.replies, err = openReplies(); err != nil {
+		l.opt.Log.Warn("other DHCP servers are not noticed: give port67d CAP_NET_RAW", "error", err)
+	}
 	return nil
 }
 
@@ -154,6 +165,9 @@ func (l *Listener) Run(ctx context.Context) error {
 	watch, stopWatch := context.WithCancel(ctx)
 	defer stopWatch()
 	helpers.Go(func() { l.watchLinks(watch) })
+	if l.replies != nil {
+		helpers.Go(func() { l.overhear(watch) })
+	}
 	if l.opt.RARP.Serve != nil {
 		helpers.Go(func() { l.runRARP(watch) })
 	}
@@ -183,7 +197,7 @@ func (l *Listener) close() {
 	if l.conn != nil {
 		_ = l.conn.Close()
 	}
-	for _, f := range []*os.File{l.raw, l.events} {
+	for _, f := range []*os.File{l.raw, l.events, l.replies} {
 		if f != nil {
 			_ = f.Close()
 		}

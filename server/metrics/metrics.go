@@ -27,6 +27,9 @@ type Options struct {
 	Reader server.Reader
 	// Stats returns the node's part in the cluster. It must not wait for anything.
 	Stats func() Stats
+	// Probes and Foreign return what was found out about addresses and servers beside the cluster.
+	Probes  func() server.ProbeStats
+	Foreign func() []server.ForeignServer
 	// Alive returns why this process should be restarted, or nil.
 	Alive func() error
 	// Ready returns why this node serves no clients, or nil.
@@ -112,7 +115,7 @@ func New(o Options) *Metrics {
 	m.registry.MustRegister(m.packets, m.seconds, m.unallocated, m.dropped, m.overflows, m.ignored, m.irregular,
 		m.omitted, m.classErrors, m.limited,
 		m.commitSeconds, m.batchCommands, m.fsyncSeconds, m.leaderChanges,
-		newCollector(o.Reader, o.Stats), buildInfo(o.Version),
+		newCollector(o.Reader, o.Stats), newConflicts(o.Probes, o.Foreign), buildInfo(o.Version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -202,9 +205,9 @@ func wantsAddress(kind dhcp4.MessageType) bool {
 // withoutAddress says whether o leaves a client without an address for a reason that an operator can remove.
 func withoutAddress(o server.Outcome) bool {
 	switch o {
-	case server.Exhausted, server.ExhaustedTold, server.UnknownLink, server.UnknownRelay, server.NoConfig,
-		server.NoIdentifier, server.OutOfTouch, server.NoQuorum, server.Uncertain, server.Overloaded,
-		server.TooOld, server.HolderWaits, server.SendFailed, server.Panicked:
+	case server.Exhausted, server.ExhaustedTold, server.AddressesInUse, server.UnknownLink,
+		server.UnknownRelay, server.NoConfig, server.NoIdentifier, server.OutOfTouch, server.NoQuorum,
+		server.Uncertain, server.Overloaded, server.TooOld, server.HolderWaits, server.SendFailed, server.Panicked:
 		return true
 	}
 	return false

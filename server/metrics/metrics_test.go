@@ -27,6 +27,15 @@ func full(t *testing.T) *Metrics {
 	t.Helper()
 	m := New(Options{
 		Version: "1.2.3", Reader: reader{office(t)},
+		Probes: func() server.ProbeStats { return server.ProbeStats{Silent: 5, InUse: 2, Conflicts: 1} },
+		Foreign: func() []server.ForeignServer {
+			now := time.Now()
+			return []server.ForeignServer{
+				{Interface: "eth0", Heard: 3, Last: now}, {Interface: "eth0", Heard: 1, Last: now},
+				{Interface: "eth0", Named: 1, Last: now}, {Interface: "eth1", Heard: 1, Last: now, Known: true},
+				{Interface: "eth1", Heard: 1, Last: now.Add(-2 * time.Hour)},
+			}
+		},
 		Stats: func() Stats {
 			return Stats{
 				Term: 7, CommitIndex: 12, AppliedIndex: 11, LagEntries: 1, Leader: true, LeaderKnown: true,
@@ -45,6 +54,20 @@ func full(t *testing.T) *Metrics {
 	m.Synced(time.Millisecond)
 	m.LeaderChanged()
 	return m
+}
+
+// TestConflicts_ForeignServers counts servers of others by interface and evidence: not the known ones, and not
+// those of long ago.
+func TestConflicts_ForeignServers(t *testing.T) {
+	want := `
+# HELP port67_foreign_servers DHCP servers of others that were noticed within an hour and are not known to the configuration, by whether one was heard or only named by clients.
+# TYPE port67_foreign_servers gauge
+port67_foreign_servers{evidence="heard",interface="eth0"} 2
+port67_foreign_servers{evidence="named",interface="eth0"} 1
+`
+	if err := testutil.GatherAndCompare(full(t).registry, strings.NewReader(want), "port67_foreign_servers"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestMetrics_NamesAreLinted(t *testing.T) {

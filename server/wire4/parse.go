@@ -40,6 +40,11 @@ func Parse(b []byte) (dhcp4.Query, error) {
 	if b[opAt] != bootRequest {
 		return dhcp4.Query{}, ErrNotRequest
 	}
+	return parse(b)
+}
+
+// parse reads a message that has a whole header.
+func parse(b []byte) (dhcp4.Query, error) {
 	if b[hLenAt] > 16 {
 		return dhcp4.Query{}, ErrHLen
 	}
@@ -67,6 +72,17 @@ func Parse(b []byte) (dhcp4.Query, error) {
 		q.SName = untilNUL(sname)
 	}
 	return q, nil
+}
+
+// ParseReply is Parse for a BOOTREPLY, as another server sends it; ErrNotRequest is for everything else.
+func ParseReply(b []byte) (dhcp4.Query, error) {
+	if len(b) < headerLen {
+		return dhcp4.Query{}, ErrShort
+	}
+	if b[opAt] != bootReply {
+		return dhcp4.Query{}, ErrNotRequest
+	}
+	return parse(b)
 }
 
 // parseHeader reads the fixed header of b but for its two names.

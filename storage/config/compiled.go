@@ -17,11 +17,10 @@ type Compiled struct {
 
 	// Global is what holds outside all subnets.
 	Global *Effective
-	// Booking, Renewals, Decline, Probe, Limits and RelayTrust are those of Config with nothing unset.
+	// Booking, Renewals, Decline, Limits and RelayTrust are those of Config with nothing unset.
 	Booking    Booking
 	Renewals   RenewalMode
 	Decline    Decline
-	Probe      Probe
 	Limits     Limits
 	RelayTrust RelayTrust
 	// Quotas are how many addresses may be held in one hand; nil if there are none.
@@ -35,8 +34,10 @@ type Compiled struct {
 	// Patient says that MinSecs is set at some level.
 	Patient bool
 
-	denied       []string // the classes whose clients are not answered
-	withSettings []*Class // in the order of the file
+	probes       bool            // somebody's addresses are probed
+	probed       []*CompiledPool // in the order of the file
+	denied       []string        // the classes whose clients are not answered
+	withSettings []*Class        // in the order of the file
 
 	bySubnet      []*CompiledSubnet // by prefix; prefixes do not overlap
 	byLink        map[string]*Link
@@ -112,7 +113,6 @@ func compile(c *Config) *Compiled {
 		Booking:       c.Booking.withDefaults(),
 		Renewals:      c.Renewals.withDefault(),
 		Decline:       c.Decline.withDefaults(),
-		Probe:         c.Probe.withDefaults(),
 		Limits:        c.Limits.withDefaults(),
 		RelayTrust:    c.RelayTrust.withDefaults(),
 		byLink:        make(map[string]*Link),
@@ -142,6 +142,7 @@ func compile(c *Config) *Compiled {
 		link.guard = admits
 		out.add(sub, link, outer)
 	}
+	out.probes = c.probes()
 	slices.SortFunc(out.Links, func(a, b *Link) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(out.bySubnet, func(a, b *CompiledSubnet) int { return comparePrefixes(a.Prefix, b.Prefix) })
 	return out
@@ -193,7 +194,9 @@ func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
 		}
 	}
 	for i := range sub.Pools {
-		s.addPool(&sub.Pools[i], holes)
+		if p := s.addPool(&sub.Pools[i], holes); p.Effective.Probe.Wanted() {
+			c.probed = append(c.probed, p)
+		}
 	}
 	slices.SortFunc(s.byRange, func(a, b poolRange) int { return a.First.Compare(b.First) })
 }
@@ -207,7 +210,7 @@ func (c *Compiled) addRARP(r *CompiledReservation) {
 	c.byRARP[key] = append(c.byRARP[key], r)
 }
 
-func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) {
+func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) *CompiledPool {
 	compiled := &CompiledPool{
 		Pool: p, Subnet: s, Effective: s.Effective.under(&p.Settings), Ranges: p.Range.cut(holes),
 		guard: guardOf(p.Classes, p.Period),
@@ -217,6 +220,7 @@ func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) {
 		s.byRange = append(s.byRange, poolRange{r, compiled})
 	}
 	s.Pools = append(s.Pools, compiled)
+	return compiled
 }
 
 // Keys returns the Keys of the identifiers of r, hardware address first. All of them are one client.

@@ -21,9 +21,10 @@ type Config struct {
 	Booking  Booking     `json:"booking,omitzero"`
 	Renewals RenewalMode `json:"renewals,omitempty"`
 	// NAKUnknownLinks denies what clients of links without a subnet say they had (V4-144).
-	NAKUnknownLinks   bool               `json:"nak_unknown_links,omitempty"`
-	Decline           Decline            `json:"decline,omitzero"`
-	Probe             Probe              `json:"probe,omitzero"`
+	NAKUnknownLinks bool    `json:"nak_unknown_links,omitempty"`
+	Decline         Decline `json:"decline,omitzero"`
+	// KnownServers are DHCP servers of others that are meant to be there: no alarm is made of them.
+	KnownServers      []netip.Addr       `json:"known_servers,omitempty"`
 	LeaseQuery        LeaseQuery         `json:"leasequery,omitzero"`
 	Limits            Limits             `json:"limits,omitzero"`
 	RelayTrust        RelayTrust         `json:"relay_trust,omitzero"`
@@ -74,6 +75,7 @@ type Settings struct {
 	RapidCommit *bool `json:"rapid_commit,omitempty"`
 	// MinSecs is for how long a client must have been trying before its DISCOVER is answered (V4-115).
 	MinSecs *lease.Seconds `json:"min_secs,omitempty"`
+	Probe   Probe          `json:"probe,omitzero"`
 	Layout
 }
 
@@ -121,10 +123,11 @@ type Decline struct {
 	Quarantine lease.Seconds `json:"quarantine,omitempty"`
 }
 
-// Probe says whether an address is probed before it is first offered (RFC 2131 §2.2).
+// Probe says whether an address that is new to its client is probed before it is offered (RFC 2131 §2.2). A
+// nil field, or a zero timeout, inherits.
 type Probe struct {
-	ICMP          bool   `json:"icmp,omitempty"`
-	ARP           bool   `json:"arp,omitempty"`
+	ICMP          *bool  `json:"icmp,omitempty"`
+	ARP           *bool  `json:"arp,omitempty"`
 	TimeoutMillis uint32 `json:"timeout_millis,omitempty"`
 }
 

@@ -33,6 +33,7 @@ func defaultSettings() *Effective {
 			OptionOverload: true, MinReplySize: replySizeMin, MaxReplySize: replySizeMax,
 		},
 		BOOTP: defaultBOOTP(),
+		Probe: EffectiveProbe{TimeoutMillis: defaultProbeMillis},
 	}
 }
 
@@ -70,13 +71,6 @@ func (d Decline) withDefaults() Decline {
 		d.Quarantine = defaultQuarantine
 	}
 	return d
-}
-
-func (p Probe) withDefaults() Probe {
-	if p.TimeoutMillis == 0 {
-		p.TimeoutMillis = defaultProbeMillis
-	}
-	return p
 }
 
 func (m RenewalMode) withDefault() RenewalMode {

@@ -20,9 +20,8 @@ func flatten(c *Config) []item {
 	f.leaf("", "renewals", c.Renewals != "", string(c.Renewals))
 	f.leaf("", "NAK to unknown links", c.NAKUnknownLinks, "on")
 	f.leaf("", "decline quarantine", c.Decline.Quarantine != 0, FormatSeconds(c.Decline.Quarantine))
-	f.leaf("", "probe by ICMP", c.Probe.ICMP, "on")
-	f.leaf("", "probe by ARP", c.Probe.ARP, "on")
-	f.leaf("", "probe timeout", c.Probe.TimeoutMillis != 0, strconv.Itoa(int(c.Probe.TimeoutMillis))+"ms")
+	known := c.KnownServers
+	f.leaf("", "known servers", len(known) > 0, joined(known, netip.Addr.String))
 	requesters := c.LeaseQuery.Requesters
 	f.leaf("", "leasequery requesters", len(requesters) > 0, joined(requesters, FormatRequester))
 	f.leaf("", "leasequery TLS", c.LeaseQuery.TLS != "", string(c.LeaseQuery.TLS))
@@ -141,6 +140,56 @@ func (f *flattener) reservation(parent string, r *Reservation) {
 }
 
 func (f *flattener) settings(parent string, s *Settings) {
+	f.lifetimes(parent, s)
+	for _, b := range []struct {
+		name string
+		is   *bool
+	}{
+		{"keep expiry", s.KeepExpiry},
+		{"authoritative", s.Authoritative},
+		{"echo of the client identifier", s.EchoClientID},
+		{"always broadcast", s.AlwaysBroadcast},
+		{"adopt unknown", s.AdoptUnknown},
+		{"NAK to renewals from off the link", s.NAKOffLinkRenew},
+		{"IPv6 only", s.IPv6Only},
+		{"rapid commit", s.RapidCommit},
+		{"probe by ICMP", s.Probe.ICMP},
+		{"probe by ARP", s.Probe.ARP},
+		{"option overload", s.OptionOverload},
+		{"NUL behind texts", s.NULTerminate},
+		{"default route in option 121", s.AddDefaultTo121},
+	} {
+		if b.is != nil {
+			f.leaf(parent, b.name, true, strconv.FormatBool(*b.is))
+		}
+	}
+	if d := s.MinSecs; d != nil {
+		f.leaf(parent, "min secs", true, FormatSeconds(*d))
+	}
+	millis := s.Probe.TimeoutMillis
+	f.leaf(parent, "probe timeout", millis != 0, strconv.Itoa(int(millis))+"ms")
+	f.leaf(parent, "next server", s.NextServer.IsValid(), s.NextServer.String())
+	f.leaf(parent, "server name", s.ServerName != "", s.ServerName)
+	f.leaf(parent, "boot file name", s.BootFile != "", s.BootFile)
+	if n := s.MinReplySize; n != nil {
+		f.leaf(parent, "least reply size", true, strconv.Itoa(int(*n)))
+	}
+	if n := s.MaxReplySize; n != nil {
+		f.leaf(parent, "greatest reply size", true, strconv.Itoa(int(*n)))
+	}
+	f.bootp(parent, &s.BOOTP)
+	for _, o := range s.Options {
+		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, ValueWords(f.definitions, o))
+	}
+	for _, o := range s.Guarded {
+		name := "option " + f.definitions.Name(o.Code) + " for " + strings.Join(o.Classes, ", ")
+		f.leaf(parent, name, true, ValueWords(f.definitions, o.Option))
+	}
+	f.leaf(parent, "always send", len(s.AlwaysSend) > 0, joined(s.AlwaysSend, f.definitions.Name))
+	f.leaf(parent, "never send", len(s.NeverSend) > 0, joined(s.NeverSend, f.definitions.Name))
+}
+
+func (f *flattener) lifetimes(parent string, s *Settings) {
 	if d := s.Lease.Default; d != nil {
 		f.leaf(parent, "lease default", true, FormatSeconds(*d))
 	}
@@ -165,48 +214,6 @@ func (f *flattener) settings(parent string, s *Settings) {
 	if s.TimerSpread != nil {
 		f.leaf(parent, "timer spread", true, s.TimerSpread.String())
 	}
-	for _, b := range []struct {
-		name string
-		is   *bool
-	}{
-		{"keep expiry", s.KeepExpiry},
-		{"authoritative", s.Authoritative},
-		{"echo of the client identifier", s.EchoClientID},
-		{"always broadcast", s.AlwaysBroadcast},
-		{"adopt unknown", s.AdoptUnknown},
-		{"NAK to renewals from off the link", s.NAKOffLinkRenew},
-		{"IPv6 only", s.IPv6Only},
-		{"rapid commit", s.RapidCommit},
-		{"option overload", s.OptionOverload},
-		{"NUL behind texts", s.NULTerminate},
-		{"default route in option 121", s.AddDefaultTo121},
-	} {
-		if b.is != nil {
-			f.leaf(parent, b.name, true, strconv.FormatBool(*b.is))
-		}
-	}
-	if d := s.MinSecs; d != nil {
-		f.leaf(parent, "min secs", true, FormatSeconds(*d))
-	}
-	f.leaf(parent, "next server", s.NextServer.IsValid(), s.NextServer.String())
-	f.leaf(parent, "server name", s.ServerName != "", s.ServerName)
-	f.leaf(parent, "boot file name", s.BootFile != "", s.BootFile)
-	if n := s.MinReplySize; n != nil {
-		f.leaf(parent, "least reply size", true, strconv.Itoa(int(*n)))
-	}
-	if n := s.MaxReplySize; n != nil {
-		f.leaf(parent, "greatest reply size", true, strconv.Itoa(int(*n)))
-	}
-	f.bootp(parent, &s.BOOTP)
-	for _, o := range s.Options {
-		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, ValueWords(f.definitions, o))
-	}
-	for _, o := range s.Guarded {
-		name := "option " + f.definitions.Name(o.Code) + " for " + strings.Join(o.Classes, ", ")
-		f.leaf(parent, name, true, ValueWords(f.definitions, o.Option))
-	}
-	f.leaf(parent, "always send", len(s.AlwaysSend) > 0, joined(s.AlwaysSend, f.definitions.Name))
-	f.leaf(parent, "never send", len(s.NeverSend) > 0, joined(s.NeverSend, f.definitions.Name))
 }
 
 func joined[T any](items []T, format func(T) string) string {

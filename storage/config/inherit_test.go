@@ -115,8 +115,8 @@ func TestCompile_Defaults(t *testing.T) {
 	if want := (Booking{FactorPercent: 200, Grace: 120, GracePermille: 10, Pause: 60}); c.Booking != want {
 		t.Errorf("booking %v, want %v", c.Booking, want)
 	}
-	if c.Renewals != RenewalsLocal || c.Decline.Quarantine != 86400 || c.Probe.TimeoutMillis != 200 {
-		t.Errorf("renewals %s, quarantine %d, probe timeout %d", c.Renewals, c.Decline.Quarantine, c.Probe.TimeoutMillis)
+	if c.Renewals != RenewalsLocal || c.Decline.Quarantine != 86400 || c.Global.Probe.TimeoutMillis != 200 {
+		t.Errorf("renewals %s, quarantine %d, probe timeout %d", c.Renewals, c.Decline.Quarantine, c.Global.Probe.TimeoutMillis)
 	}
 	if a := c.Links[0].Subnets[0].Allocation; a != AllocationSpread {
 		t.Errorf("allocation %q, want spread", a)

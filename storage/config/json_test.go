@@ -16,11 +16,11 @@ func TestMarshal_RoundTrip(t *testing.T) {
 		"office":  office(t),
 		"layered": layered(t),
 		"rest": {
-			Booking: Booking{150, 60, 15, 30}, Renewals: RenewalsCommitted, Decline: Decline{60}, Probe: Probe{TimeoutMillis: 100},
+			Booking: Booking{150, 60, 15, 30}, Renewals: RenewalsCommitted, Decline: Decline{60}, KnownServers: []netip.Addr{addr("10.0.0.5")},
 			OptionDefinitions: []OptionDefinition{{Name: "acme", Code: 224, Type: []string{"uint8", "text"}}},
 			Settings: Settings{
 				T1: ptr(Permille(400)), T2: ptr(Permille(800)), EchoClientID: ptr(false), AlwaysBroadcast: ptr(true),
-				NextServer: addr("10.0.0.9"), ServerName: "s", BootFile: "b", AlwaysSend: []uint8{3}, NeverSend: []uint8{4},
+				NextServer: addr("10.0.0.9"), Probe: Probe{ICMP: ptr(true), ARP: ptr(false), TimeoutMillis: 100}, ServerName: "s", BootFile: "b", AlwaysSend: []uint8{3}, NeverSend: []uint8{4},
 			},
 			Subnets: []Subnet{{
 				Prefix: prefix("10.0.0.0/8"), Relays: []netip.Addr{addr("10.0.0.1")}, EarlyReuse: true, Allocation: AllocationLowest,

@@ -1,5 +1,10 @@
 package config
 
+import (
+	"slices"
+	"strconv"
+)
+
 // Layout is how replies are laid out on the wire, for clients that not every reply suits. A nil field
 // inherits.
 type Layout struct {
@@ -58,5 +63,94 @@ func (v *validator) layout(path string, l *Layout, e EffectiveLayout) {
 		}
 		v.problem(path+key, "no datagram has at least %d and at most %d octets: what is unset here comes from "+
 			"the level above", e.MinReplySize, e.MaxReplySize)
+	}
+}
+
+// EffectiveProbe is Probe with nothing unset.
+type EffectiveProbe struct {
+	ICMP, ARP     bool
+	TimeoutMillis uint32
+}
+
+// The bounds of the time that is waited for an answer: a client whose OFFER is late goes to another server,
+// or asks again.
+const (
+	probeMillisMin = 10
+	probeMillisMax = 500
+)
+
+// Wanted says whether anything is asked at all.
+func (e EffectiveProbe) Wanted() bool { return e.ICMP || e.ARP }
+
+// under returns what holds one level below e, where p is set.
+func (e EffectiveProbe) under(p *Probe) EffectiveProbe {
+	override(&e.ICMP, p.ICMP)
+	override(&e.ARP, p.ARP)
+	if p.TimeoutMillis != 0 {
+		e.TimeoutMillis = p.TimeoutMillis
+	}
+	return e
+}
+
+// wanted says whether p turns anything on.
+func (p *Probe) wanted() bool { return p.ICMP != nil && *p.ICMP || p.ARP != nil && *p.ARP }
+
+// probes says whether probing is turned on at any level.
+func (c *Config) probes() bool {
+	if c.Settings.Probe.wanted() {
+		return true
+	}
+	for i := range c.Classes {
+		if c.Classes[i].Probe.wanted() {
+			return true
+		}
+	}
+	for i := range c.SharedNetworks {
+		if c.SharedNetworks[i].Probe.wanted() {
+			return true
+		}
+	}
+	for i := range c.Subnets {
+		s := &c.Subnets[i]
+		if s.Probe.wanted() ||
+			slices.ContainsFunc(s.Pools, func(p Pool) bool { return p.Probe.wanted() }) ||
+			slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.Probe.wanted() }) {
+			return true
+		}
+	}
+	return false
+}
+
+// Probes says whether any address is probed before it is offered.
+func (c *Compiled) Probes() bool { return c.probes }
+
+// ProbedPools returns the pools whose addresses are probed, in the order of the file.
+func (c *Compiled) ProbedPools() []*CompiledPool { return c.probed }
+
+// probe checks p.
+func (v *validator) probe(path string, p *Probe) {
+	if t := p.TimeoutMillis; t != 0 && (t < probeMillisMin || t > probeMillisMax) {
+		v.problem(path+".timeout", "%dms: between %dms and %dms, for the client is kept waiting", t, probeMillisMin,
+			probeMillisMax)
+	}
+}
+
+// knownServersMax is how many servers of others can be known.
+const knownServersMax = 256
+
+// knownServers checks the servers of others that are meant to be there.
+func (v *validator) knownServers() {
+	list := v.config.KnownServers
+	if len(list) > knownServersMax {
+		v.problem("known-servers", "%d: at most %d", len(list), knownServersMax)
+	}
+	for i, a := range list {
+		path := "known-servers[" + strconv.Itoa(i) + "]"
+		switch {
+		case !a.Is4() || a.IsUnspecified() || a.IsMulticast() || a == broadcast:
+			v.problem(path, "%s is no server's IPv4 address", a)
+		case slices.Contains(list[:i], a):
+			v.problem(path, "%s stands twice: keep one", a)
+		}
 	}
 }

@@ -96,6 +96,7 @@ func (v *validator) settings(path string, s *Settings, outer *Effective) *Effect
 	v.field(path+".server-name", s.ServerName, 63)
 	v.field(path+".boot-file-name", s.BootFile, 255)
 	v.layout(path, &s.Layout, inner.Layout)
+	v.probe(path+".probe", &s.Probe)
 	v.bootp(path+".bootp", &s.BOOTP)
 	v.options(path, s, outer)
 	if _, ok := inner.Option(optionV6OnlyPreferred); s.IPv6Only != nil && *s.IPv6Only && !ok {
@@ -209,15 +210,7 @@ func (v *validator) globals() {
 		v.problem("decline.quarantine", "%s: at most 366d; to give an address to nobody, exclude it",
 			FormatSeconds(q))
 	}
-	if v.config.Probe.ICMP {
-		v.problem("probe.icmp", "on: probing is not available in this release, write off")
-	}
-	if v.config.Probe.ARP {
-		v.problem("probe.arp", "on: probing is not available in this release, write off")
-	}
-	if t := v.config.Probe.withDefaults().TimeoutMillis; t < 10 || t > 2000 {
-		v.problem("probe.timeout", "%dms: between 10ms and 2s", t)
-	}
+	v.knownServers()
 }
 
 // checkName says what is wrong with a name that people give: it must fit into a log line and a label, and

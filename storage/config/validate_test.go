@@ -57,10 +57,11 @@ func TestValidate_Problems(t *testing.T) {
 			`renewals: "never": either`, `subnets[2].allocation: "random"`,
 		}},
 		{"quarantine", func(c *Config) { c.Decline.Quarantine = lease.Infinite }, []string{"decline.quarantine: infinite: at most"}},
-		{"what is not there yet", func(c *Config) {
-			c.Probe = Probe{ICMP: true, ARP: true, TimeoutMillis: 5}
+		{"probing and servers of others", func(c *Config) {
+			c.Probe = Probe{TimeoutMillis: 5}
+			c.KnownServers = []netip.Addr{{}, netip.MustParseAddr("10.67.0.5"), netip.MustParseAddr("10.67.0.5")}
 		}, []string{
-			"probe.icmp: on: probing is not available", "probe.arp: on", "probe.timeout: 5ms",
+			"probe.timeout: 5ms", "known-servers[0]: ", "known-servers[2]: 10.67.0.5 stands twice",
 		}},
 		{"RP-007 RARP", func(c *Config) {
 			r := c.Subnets[0].Reservations

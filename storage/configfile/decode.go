@@ -38,7 +38,7 @@ func (d *decoder) root(n ast.Node) {
 		{name: "decline", take: func(path string, n ast.Node) {
 			d.mapping(path, n, []key{{name: "quarantine", take: value(d, &c.Decline.Quarantine, positive)}})
 		}},
-		{name: "probe", take: d.probe},
+		{name: "known-servers", take: values(d, &c.KnownServers, address)},
 		{name: "leasequery", take: func(path string, n ast.Node) {
 			q := &c.LeaseQuery
 			d.mapping(path, n, []key{
@@ -107,13 +107,15 @@ func parseGrace(s string, b *config.Booking) error {
 	return nil
 }
 
-func (d *decoder) probe(path string, n ast.Node) {
-	p := &d.config.Probe
-	d.mapping(path, n, []key{
-		{name: "icmp", take: value(d, &p.ICMP, config.ParseBool)},
-		{name: "arp", take: value(d, &p.ARP, config.ParseBool)},
-		{name: "timeout", take: value(d, &p.TimeoutMillis, millis)},
-	})
+// probe returns what reads the probing of one level.
+func (d *decoder) probe(p *config.Probe) func(string, ast.Node) {
+	return func(path string, n ast.Node) {
+		d.mapping(path, n, []key{
+			{name: "icmp", take: optional(d, &p.ICMP, config.ParseBool)},
+			{name: "arp", take: optional(d, &p.ARP, config.ParseBool)},
+			{name: "timeout", take: value(d, &p.TimeoutMillis, millis)},
+		})
+	}
 }
 
 func (d *decoder) sharedNetworks(path string, n ast.Node) {

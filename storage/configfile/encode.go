@@ -31,8 +31,8 @@ func Encode(c *config.Config) ([]byte, error) {
 	if q := c.Decline.Quarantine; q != 0 {
 		w.pair("decline", "{quarantine: "+config.FormatSeconds(q)+"}")
 	}
-	if t := c.Probe.TimeoutMillis; t != 0 {
-		w.pair("probe", "{timeout: "+strconv.Itoa(int(t))+"ms}")
+	if list := c.KnownServers; len(list) > 0 {
+		w.pair("known-servers", flow(list, netip.Addr.String))
 	}
 	var query []string
 	if list := c.LeaseQuery.Requesters; len(list) > 0 {
@@ -199,6 +199,7 @@ func (w *writer) settings(s *config.Settings) {
 	if s.MinSecs != nil {
 		w.pair("min-secs", config.FormatSeconds(*s.MinSecs))
 	}
+	w.probe(&s.Probe)
 	if s.NextServer.IsValid() {
 		w.pair("next-server", s.NextServer.String())
 	}
@@ -249,6 +250,22 @@ func (w *writer) optionName(code uint8) string { return quote(w.definitions.Name
 func (w *writer) onOff(name string, v *bool) {
 	if v != nil {
 		w.pair(name, strconv.FormatBool(*v))
+	}
+}
+
+func (w *writer) probe(p *config.Probe) {
+	var parts []string
+	if p.ICMP != nil {
+		parts = append(parts, "icmp: "+strconv.FormatBool(*p.ICMP))
+	}
+	if p.ARP != nil {
+		parts = append(parts, "arp: "+strconv.FormatBool(*p.ARP))
+	}
+	if t := p.TimeoutMillis; t != 0 {
+		parts = append(parts, "timeout: "+strconv.Itoa(int(t))+"ms")
+	}
+	if len(parts) > 0 {
+		w.pair("probe", "{"+strings.Join(parts, ", ")+"}")
 	}
 }
 

@@ -66,7 +66,9 @@ func anyConfig(t *rapid.T) *config.Config {
 	c.Renewals = rapid.SampledFrom([]config.RenewalMode{"", "local", "committed"}).Draw(t, "renewals")
 	c.NAKUnknownLinks = rapid.Bool().Draw(t, "unknown links")
 	c.Decline.Quarantine = lease.Seconds(rapid.Uint32Range(0, 86400).Draw(t, "quarantine"))
-	c.Probe.TimeoutMillis = rapid.Uint32Range(10, 2000).Draw(t, "timeout")
+	c.KnownServers = rapid.SampledFrom([][]netip.Addr{
+		nil, {netip.MustParseAddr("10.67.0.5"), netip.MustParseAddr("10.68.0.5")},
+	}).Draw(t, "known servers")
 	c.LeaseQuery.Requesters = rapid.SampledFrom([][]netip.Prefix{
 		nil, {netip.MustParsePrefix("10.67.0.1/32")},
 		{netip.MustParsePrefix("10.67.0.0/24"), netip.MustParsePrefix("10.68.0.1/32")},

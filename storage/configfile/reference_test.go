@@ -20,9 +20,9 @@ func TestReference_ShowsTheDefaults(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if got.Booking != want.Booking || got.Renewals != want.Renewals || got.Decline != want.Decline || got.Probe != want.Probe {
+	if got.Booking != want.Booking || got.Renewals != want.Renewals || got.Decline != want.Decline || got.Global.Probe != want.Global.Probe {
 		t.Errorf("booking %v, renewals %v, decline %v, probe %v\nwant %v, %v, %v, %v",
-			got.Booking, got.Renewals, got.Decline, got.Probe, want.Booking, want.Renewals, want.Decline, want.Probe)
+			got.Booking, got.Renewals, got.Decline, got.Global.Probe, want.Booking, want.Renewals, want.Decline, want.Global.Probe)
 	}
 	if diff := cmp.Diff(want.Limits, got.Limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)

@@ -22,6 +22,7 @@ func (d *decoder) settings(s *config.Settings) []key {
 		{name: "ipv6-only", take: optional(d, &s.IPv6Only, config.ParseBool)},
 		{name: "rapid-commit", take: optional(d, &s.RapidCommit, config.ParseBool)},
 		{name: "min-secs", take: optional(d, &s.MinSecs, config.ParseSeconds)},
+		{name: "probe", take: d.probe(&s.Probe)},
 		{name: "next-server", take: value(d, &s.NextServer, address)},
 		{name: "server-name", take: value(d, &s.ServerName, asIs)},
 		{name: "boot-file-name", take: value(d, &s.BootFile, asIs)},

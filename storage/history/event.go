@@ -24,7 +24,7 @@ const (
 	Bound    What = 2 // the client got the address
 	Renewed  What = 3 // the client that has it was heard again, or its booking was raised
 	Released What = 4 // given back, by the client or by an operator
-	Declined What = 5 // the client found it in use: out of service
+	Declined What = 5 // the client, or a probe, found it in use: out of service
 	Cleared  What = 6 // an operator put it back into service
 	Deleted  What = 7 // an operator had the lease forgotten
 )
@@ -74,6 +74,10 @@ func Append(body []byte, clock lease.Instant, e storage.Entry, results []storage
 			}
 		case storage.Decline:
 			if l.Last == clock {
+				body = appendEvent(body, Declined, l, 0, "")
+			}
+		case storage.Conflict:
+			if !r.Known { // Else it was out of service before.
 				body = appendEvent(body, Declined, l, 0, "")
 			}
 		case storage.DeleteLease:

@@ -89,6 +89,8 @@ func TestAppend_EveryCommand(t *testing.T) {
 		{"decline", 100, storage.Decline{}, storage.Result{Lease: laptop}, event(Declined, 0, "")},
 		{"decline repeated", 110, storage.Decline{}, storage.Result{Lease: laptop}, nil},
 		{"delete", 900, storage.DeleteLease{Author: "ann"}, storage.Result{Lease: laptop}, event(Deleted, 0, "ann")},
+		{"conflict", 100, storage.Conflict{}, storage.Result{Lease: laptop}, event(Declined, 0, "")},
+		{"conflict known", 100, storage.Conflict{}, storage.Result{Lease: laptop, Known: true}, nil},
 		{"clear", 900, storage.ClearDeclined{Addr: address, Author: "ann"}, storage.Result{Lease: laptop},
 			event(Cleared, 0, "ann")},
 		{"clear all", 900, storage.ClearDeclined{}, storage.Result{Cleared: []lease.Lease{laptop}},

@@ -14,12 +14,13 @@ func needless(why string) word   { return word{importer.Taken, why, ""} }
 
 // What stands more than once in the table.
 const (
-	noDDNS    = "this release makes no DNS updates"
-	stayDDNS  = "keep the updates elsewhere, or on the clients"
-	noHook    = "hook libraries are Kea's"
-	inYAML    = "write it as a comment of the YAML file"
-	by4o6     = "DHCPv4 over DHCPv6 is not served"
-	perThread = "how work is spread over threads is not configured"
+	noDDNS        = "this release makes no DNS updates"
+	stayDDNS      = "keep the updates elsewhere, or on the clients"
+	noHook        = "hook libraries are Kea's"
+	inYAML        = "write it as a comment of the YAML file"
+	by4o6         = "DHCPv4 over DHCPv6 is not served"
+	pingCheckHook = "libdhcp_ping_check"
+	perThread     = "how work is spread over threads is not configured"
 )
 
 // keywords says of every keyword that has no translation why, wherever it stands. To extend the importer,
@@ -136,7 +137,7 @@ var hooks = []struct {
 	{"libdhcp_host_cache", needless("reservations are in memory")},
 	{"libdhcp_mysql", left("nothing is kept in a database", "dump it: kea-admin lease-dump")},
 	{"libdhcp_pgsql", left("nothing is kept in a database", "dump it: kea-admin lease-dump")},
-	{"libdhcp_ping_check", left("addresses are not probed in this release", "")},
+	{pingCheckHook, word{importer.Changed, "became probe; addresses are probed ahead of need, too", ""}},
 	{"libdhcp_flex_id", left(
 		"clients are known by option 61 or hardware address only",
 		"reserve by hardware or client-id",

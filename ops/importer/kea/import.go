@@ -108,6 +108,7 @@ type translator struct {
 	global      []*subnet // those that global reservations count for
 	copies      int       // of global reservations
 	rolled      []*node   // classes that reservations put their clients into
+	pings       bool      // the ping check hook is loaded
 	pair        bool      // the servers are a pair, or more
 	limited     bool      // the hook library for limits is there
 	scopes      []string  // of the pair: HA_ and the name of a server; none where the file does not say

@@ -203,3 +203,29 @@ func FuzzImport(f *testing.F) {
 		}
 	})
 }
+
+// TestImport_PingCheck: the hook becomes probing by ICMP, globally and for subnets that say otherwise.
+func TestImport_PingCheck(t *testing.T) {
+	out := load(t, `{"Dhcp4": {"hooks-libraries": [{"library": "/x/libdhcp_ping_check.so", "parameters": {
+		"min-ping-requests": 2, "reply-timeout": 900, "ping-cltt-secs": 60, "ping-channel-threads": 0}}],
+		"subnet4": [
+			{"subnet": "192.0.2.0/25", "pools": [{"pool": "192.0.2.10-192.0.2.20"}]},
+			{"subnet": "192.0.2.128/25", "pools": [{"pool": "192.0.2.150-192.0.2.160"}],
+				"user-context": {"enable-ping-check": false, "reply-timeout": 250}}]}}`)
+	c := out.Config
+	if p := c.Settings.Probe; p.ICMP == nil || !*p.ICMP || p.ARP != nil || p.TimeoutMillis != 500 {
+		t.Errorf("global probing %+v", p)
+	}
+	if p := c.Subnets[0].Probe; p.ICMP != nil {
+		t.Errorf("the first subnet: %+v, want nothing of its own", p)
+	}
+	if p := c.Subnets[1].Probe; p.ICMP == nil || *p.ICMP || p.TimeoutMillis != 250 {
+		t.Errorf("the second subnet: %+v", p)
+	}
+	text := out.Report.Text(importer.Taken, importer.Changed, importer.Left)
+	for _, want := range []string{"became probe", "one request is sent", "became 500 ms"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report does not say %q:\n%s", want, text)
+		}
+	}
+}

@@ -75,6 +75,9 @@ func (t *translator) subnet(n *node, in *network, above level) {
 		t.say(idAt, keywordID.verdict, keywordID.why, "")
 	}
 	l := t.settingsOf(n, &s.settings, above)
+	if t.pings {
+		t.pingCheck(n.get("user-context"), &s.settings)
+	}
 	var kept bool
 	if s.classes, kept = t.guard(n, &l); !kept {
 		t.shut(n)

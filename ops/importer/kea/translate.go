@@ -187,6 +187,13 @@ func (t *translator) hooks(obj *node) {
 				w = h.word
 				t.pair = t.pair || h.name == "libdhcp_ha"
 				t.limited = t.limited || h.name == "libdhcp_limits"
+				if h.name == pingCheckHook {
+					t.pings = true
+					s := &t.draft.settings
+					on := true
+					s.Probe = config.Probe{ICMP: &on, TimeoutMillis: keaReplyTimeout}
+					t.pingCheck(n.get("parameters"), s)
+				}
 				break
 			}
 		}
@@ -194,6 +201,40 @@ func (t *translator) hooks(obj *node) {
 		if list := n.get("parameters").get("high-availability"); list != nil {
 			t.peers(list)
 		}
+	}
+}
+
+// keaReplyTimeout is for how many milliseconds Kea's hook waits unless it is told otherwise.
+const keaReplyTimeout = 100
+
+// pingCheck translates what the ping check hook is told at a level: in its parameters, or in the user
+// context of a subnet.
+func (t *translator) pingCheck(p *node, s *settings) {
+	if on, at := t.bool(p, "enable-ping-check"); at != nil {
+		s.Probe.ICMP = on
+		t.taken(at)
+	}
+	if v, at := t.uint(p, "reply-timeout"); at != nil {
+		s.Probe.TimeoutMillis = min(max(*v, 10), 500)
+		if s.Probe.TimeoutMillis == *v {
+			t.taken(at)
+		} else {
+			t.changed(at, fmt.Sprintf("between 10 and 500 ms: became %d ms", s.Probe.TimeoutMillis), "")
+		}
+	}
+	if v, at := t.uint(p, "min-ping-requests"); at != nil {
+		if *v == 1 {
+			t.taken(at)
+		} else {
+			t.changed(at, "one request is sent", "")
+		}
+	}
+	if _, at := t.uint(p, "ping-cltt-secs"); at != nil {
+		t.changed(at, "the last client's address is probed as soon as its lease and the grace have ended", "")
+	}
+	if _, at := t.uint(p, "ping-channel-threads"); at != nil {
+		w := needless(perThread)
+		t.say(at, w.verdict, w.why, w.todo)
 	}
 }
 

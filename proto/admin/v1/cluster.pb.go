@@ -671,6 +671,225 @@ func (x *GetNodeResponse) GetNode() *Node {
 	return nil
 }
 
+type ListForeignServersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListForeignServersRequest) Reset() {
+	*x = ListForeignServersRequest{}
+	mi := &file_admin_v1_cluster_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListForeignServersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListForeignServersRequest) ProtoMessage() {}
+
+func (x *ListForeignServersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_cluster_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListForeignServersRequest.ProtoReflect.Descriptor instead.
+func (*ListForeignServersRequest) Descriptor() ([]byte, []int) {
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{7}
+}
+
+type ListForeignServersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node_name is the node that answers.
+	NodeName      string           `protobuf:"bytes,1,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
+	Servers       []*ForeignServer `protobuf:"bytes,2,rep,name=servers,proto3" json:"servers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListForeignServersResponse) Reset() {
+	*x = ListForeignServersResponse{}
+	mi := &file_admin_v1_cluster_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListForeignServersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListForeignServersResponse) ProtoMessage() {}
+
+func (x *ListForeignServersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_cluster_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListForeignServersResponse.ProtoReflect.Descriptor instead.
+func (*ListForeignServersResponse) Descriptor() ([]byte, []int) {
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListForeignServersResponse) GetNodeName() string {
+	if x != nil {
+		return x.NodeName
+	}
+	return ""
+}
+
+func (x *ListForeignServersResponse) GetServers() []*ForeignServer {
+	if x != nil {
+		return x.Servers
+	}
+	return nil
+}
+
+// ForeignServer is a DHCP server that is none of the cluster's.
+type ForeignServer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// address is how it names itself.
+	Address   string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	Interface string `protobuf:"bytes,2,opt,name=interface,proto3" json:"interface,omitempty"`
+	// source and hardware_address are where its last reply came from; empty if only clients have named it.
+	Source          string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	HardwareAddress string `protobuf:"bytes,4,opt,name=hardware_address,json=hardwareAddress,proto3" json:"hardware_address,omitempty"`
+	// last_reply is the type of its last reply, and offered_address the address in it.
+	LastReply      string `protobuf:"bytes,5,opt,name=last_reply,json=lastReply,proto3" json:"last_reply,omitempty"`
+	OfferedAddress string `protobuf:"bytes,6,opt,name=offered_address,json=offeredAddress,proto3" json:"offered_address,omitempty"`
+	// heard counts its replies, named the messages of clients to it.
+	Heard     uint64                 `protobuf:"varint,7,opt,name=heard,proto3" json:"heard,omitempty"`
+	Named     uint64                 `protobuf:"varint,8,opt,name=named,proto3" json:"named,omitempty"`
+	FirstSeen *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=first_seen,json=firstSeen,proto3" json:"first_seen,omitempty"`
+	LastSeen  *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
+	// known says that the configuration names it among known-servers.
+	Known         bool `protobuf:"varint,11,opt,name=known,proto3" json:"known,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForeignServer) Reset() {
+	*x = ForeignServer{}
+	mi := &file_admin_v1_cluster_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForeignServer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForeignServer) ProtoMessage() {}
+
+func (x *ForeignServer) ProtoReflect() protoreflect.Message {
+	mi := &file_admin_v1_cluster_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForeignServer.ProtoReflect.Descriptor instead.
+func (*ForeignServer) Descriptor() ([]byte, []int) {
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ForeignServer) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ForeignServer) GetInterface() string {
+	if x != nil {
+		return x.Interface
+	}
+	return ""
+}
+
+func (x *ForeignServer) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ForeignServer) GetHardwareAddress() string {
+	if x != nil {
+		return x.HardwareAddress
+	}
+	return ""
+}
+
+func (x *ForeignServer) GetLastReply() string {
+	if x != nil {
+		return x.LastReply
+	}
+	return ""
+}
+
+func (x *ForeignServer) GetOfferedAddress() string {
+	if x != nil {
+		return x.OfferedAddress
+	}
+	return ""
+}
+
+func (x *ForeignServer) GetHeard() uint64 {
+	if x != nil {
+		return x.Heard
+	}
+	return 0
+}
+
+func (x *ForeignServer) GetNamed() uint64 {
+	if x != nil {
+		return x.Named
+	}
+	return 0
+}
+
+func (x *ForeignServer) GetFirstSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstSeen
+	}
+	return nil
+}
+
+func (x *ForeignServer) GetLastSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSeen
+	}
+	return nil
+}
+
+func (x *ForeignServer) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
 type DrainNodeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -681,7 +900,7 @@ type DrainNodeRequest struct {
 
 func (x *DrainNodeRequest) Reset() {
 	*x = DrainNodeRequest{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[7]
+	mi := &file_admin_v1_cluster_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +912,7 @@ func (x *DrainNodeRequest) String() string {
 func (*DrainNodeRequest) ProtoMessage() {}
 
 func (x *DrainNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[7]
+	mi := &file_admin_v1_cluster_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +925,7 @@ func (x *DrainNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainNodeRequest.ProtoReflect.Descriptor instead.
 func (*DrainNodeRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{7}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DrainNodeRequest) GetNode() string {
@@ -732,7 +951,7 @@ type DrainNodeResponse struct {
 
 func (x *DrainNodeResponse) Reset() {
 	*x = DrainNodeResponse{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[8]
+	mi := &file_admin_v1_cluster_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +963,7 @@ func (x *DrainNodeResponse) String() string {
 func (*DrainNodeResponse) ProtoMessage() {}
 
 func (x *DrainNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[8]
+	mi := &file_admin_v1_cluster_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +976,7 @@ func (x *DrainNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainNodeResponse.ProtoReflect.Descriptor instead.
 func (*DrainNodeResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{8}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DrainNodeResponse) GetNode() *Node {
@@ -777,7 +996,7 @@ type UndrainNodeRequest struct {
 
 func (x *UndrainNodeRequest) Reset() {
 	*x = UndrainNodeRequest{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[9]
+	mi := &file_admin_v1_cluster_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +1008,7 @@ func (x *UndrainNodeRequest) String() string {
 func (*UndrainNodeRequest) ProtoMessage() {}
 
 func (x *UndrainNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[9]
+	mi := &file_admin_v1_cluster_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +1021,7 @@ func (x *UndrainNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndrainNodeRequest.ProtoReflect.Descriptor instead.
 func (*UndrainNodeRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{9}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UndrainNodeRequest) GetNode() string {
@@ -828,7 +1047,7 @@ type UndrainNodeResponse struct {
 
 func (x *UndrainNodeResponse) Reset() {
 	*x = UndrainNodeResponse{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[10]
+	mi := &file_admin_v1_cluster_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -840,7 +1059,7 @@ func (x *UndrainNodeResponse) String() string {
 func (*UndrainNodeResponse) ProtoMessage() {}
 
 func (x *UndrainNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[10]
+	mi := &file_admin_v1_cluster_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -853,7 +1072,7 @@ func (x *UndrainNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndrainNodeResponse.ProtoReflect.Descriptor instead.
 func (*UndrainNodeResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{10}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UndrainNodeResponse) GetNode() *Node {
@@ -873,7 +1092,7 @@ type RemoveNodeRequest struct {
 
 func (x *RemoveNodeRequest) Reset() {
 	*x = RemoveNodeRequest{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[11]
+	mi := &file_admin_v1_cluster_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -885,7 +1104,7 @@ func (x *RemoveNodeRequest) String() string {
 func (*RemoveNodeRequest) ProtoMessage() {}
 
 func (x *RemoveNodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[11]
+	mi := &file_admin_v1_cluster_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -898,7 +1117,7 @@ func (x *RemoveNodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNodeRequest.ProtoReflect.Descriptor instead.
 func (*RemoveNodeRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{11}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RemoveNodeRequest) GetNode() string {
@@ -925,7 +1144,7 @@ type RemoveNodeResponse struct {
 
 func (x *RemoveNodeResponse) Reset() {
 	*x = RemoveNodeResponse{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[12]
+	mi := &file_admin_v1_cluster_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1156,7 @@ func (x *RemoveNodeResponse) String() string {
 func (*RemoveNodeResponse) ProtoMessage() {}
 
 func (x *RemoveNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[12]
+	mi := &file_admin_v1_cluster_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1169,7 @@ func (x *RemoveNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNodeResponse.ProtoReflect.Descriptor instead.
 func (*RemoveNodeResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{12}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RemoveNodeResponse) GetNode() *Node {
@@ -971,7 +1190,7 @@ type TransferLeadershipRequest struct {
 
 func (x *TransferLeadershipRequest) Reset() {
 	*x = TransferLeadershipRequest{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[13]
+	mi := &file_admin_v1_cluster_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1202,7 @@ func (x *TransferLeadershipRequest) String() string {
 func (*TransferLeadershipRequest) ProtoMessage() {}
 
 func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[13]
+	mi := &file_admin_v1_cluster_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1215,7 @@ func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeadershipRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeadershipRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{13}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TransferLeadershipRequest) GetNode() string {
@@ -1023,7 +1242,7 @@ type TransferLeadershipResponse struct {
 
 func (x *TransferLeadershipResponse) Reset() {
 	*x = TransferLeadershipResponse{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[14]
+	mi := &file_admin_v1_cluster_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1035,7 +1254,7 @@ func (x *TransferLeadershipResponse) String() string {
 func (*TransferLeadershipResponse) ProtoMessage() {}
 
 func (x *TransferLeadershipResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[14]
+	mi := &file_admin_v1_cluster_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1048,7 +1267,7 @@ func (x *TransferLeadershipResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeadershipResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeadershipResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{14}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TransferLeadershipResponse) GetLeader() *Node {
@@ -1069,7 +1288,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[15]
+	mi := &file_admin_v1_cluster_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1300,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[15]
+	mi := &file_admin_v1_cluster_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1313,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{15}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateTokenRequest) GetValidFor() *durationpb.Duration {
@@ -1124,7 +1343,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[16]
+	mi := &file_admin_v1_cluster_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1355,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[16]
+	mi := &file_admin_v1_cluster_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1368,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{16}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CreateTokenResponse) GetToken() string {
@@ -1184,7 +1403,7 @@ type AdvanceTimeRequest struct {
 
 func (x *AdvanceTimeRequest) Reset() {
 	*x = AdvanceTimeRequest{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[17]
+	mi := &file_admin_v1_cluster_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1415,7 @@ func (x *AdvanceTimeRequest) String() string {
 func (*AdvanceTimeRequest) ProtoMessage() {}
 
 func (x *AdvanceTimeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[17]
+	mi := &file_admin_v1_cluster_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1428,7 @@ func (x *AdvanceTimeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceTimeRequest.ProtoReflect.Descriptor instead.
 func (*AdvanceTimeRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{17}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AdvanceTimeRequest) GetBy() *durationpb.Duration {
@@ -1236,7 +1455,7 @@ type AdvanceTimeResponse struct {
 
 func (x *AdvanceTimeResponse) Reset() {
 	*x = AdvanceTimeResponse{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[18]
+	mi := &file_admin_v1_cluster_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1467,7 @@ func (x *AdvanceTimeResponse) String() string {
 func (*AdvanceTimeResponse) ProtoMessage() {}
 
 func (x *AdvanceTimeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[18]
+	mi := &file_admin_v1_cluster_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1480,7 @@ func (x *AdvanceTimeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceTimeResponse.ProtoReflect.Descriptor instead.
 func (*AdvanceTimeResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{18}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AdvanceTimeResponse) GetExpiredLeases() uint64 {
@@ -1283,7 +1502,7 @@ type FinalizeUpgradeRequest struct {
 
 func (x *FinalizeUpgradeRequest) Reset() {
 	*x = FinalizeUpgradeRequest{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[19]
+	mi := &file_admin_v1_cluster_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1514,7 @@ func (x *FinalizeUpgradeRequest) String() string {
 func (*FinalizeUpgradeRequest) ProtoMessage() {}
 
 func (x *FinalizeUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[19]
+	mi := &file_admin_v1_cluster_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1527,7 @@ func (x *FinalizeUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinalizeUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*FinalizeUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{19}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FinalizeUpgradeRequest) GetLevel() uint32 {
@@ -1335,7 +1554,7 @@ type FinalizeUpgradeResponse struct {
 
 func (x *FinalizeUpgradeResponse) Reset() {
 	*x = FinalizeUpgradeResponse{}
-	mi := &file_admin_v1_cluster_proto_msgTypes[20]
+	mi := &file_admin_v1_cluster_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1566,7 @@ func (x *FinalizeUpgradeResponse) String() string {
 func (*FinalizeUpgradeResponse) ProtoMessage() {}
 
 func (x *FinalizeUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_admin_v1_cluster_proto_msgTypes[20]
+	mi := &file_admin_v1_cluster_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1579,7 @@ func (x *FinalizeUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinalizeUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*FinalizeUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{20}
+	return file_admin_v1_cluster_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FinalizeUpgradeResponse) GetPreviousLevel() uint32 {
@@ -1434,7 +1653,26 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"\x0eGetNodeRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\"<\n" +
 	"\x0fGetNodeResponse\x12)\n" +
-	"\x04node\x18\x01 \x01(\v2\x15.port67.admin.v1.NodeR\x04node\"K\n" +
+	"\x04node\x18\x01 \x01(\v2\x15.port67.admin.v1.NodeR\x04node\"\x1b\n" +
+	"\x19ListForeignServersRequest\"s\n" +
+	"\x1aListForeignServersResponse\x12\x1b\n" +
+	"\tnode_name\x18\x01 \x01(\tR\bnodeName\x128\n" +
+	"\aservers\x18\x02 \x03(\v2\x1e.port67.admin.v1.ForeignServerR\aservers\"\x88\x03\n" +
+	"\rForeignServer\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x1c\n" +
+	"\tinterface\x18\x02 \x01(\tR\tinterface\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12)\n" +
+	"\x10hardware_address\x18\x04 \x01(\tR\x0fhardwareAddress\x12\x1d\n" +
+	"\n" +
+	"last_reply\x18\x05 \x01(\tR\tlastReply\x12'\n" +
+	"\x0foffered_address\x18\x06 \x01(\tR\x0eofferedAddress\x12\x14\n" +
+	"\x05heard\x18\a \x01(\x04R\x05heard\x12\x14\n" +
+	"\x05named\x18\b \x01(\x04R\x05named\x129\n" +
+	"\n" +
+	"first_seen\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tfirstSeen\x127\n" +
+	"\tlast_seen\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\blastSeen\x12\x14\n" +
+	"\x05known\x18\v \x01(\bR\x05known\"K\n" +
 	"\x10DrainNodeRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\">\n" +
@@ -1478,7 +1716,7 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"\x15NODE_ROLE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10NODE_ROLE_LEADER\x10\x01\x12\x16\n" +
 	"\x12NODE_ROLE_FOLLOWER\x10\x02\x12\x15\n" +
-	"\x11NODE_ROLE_LEARNER\x10\x032\x94\a\n" +
+	"\x11NODE_ROLE_LEARNER\x10\x032\x83\b\n" +
 	"\x0eClusterService\x12R\n" +
 	"\tGetStatus\x12!.port67.admin.v1.GetStatusRequest\x1a\".port67.admin.v1.GetStatusResponse\x12R\n" +
 	"\tListNodes\x12!.port67.admin.v1.ListNodesRequest\x1a\".port67.admin.v1.ListNodesResponse\x12L\n" +
@@ -1490,7 +1728,8 @@ const file_admin_v1_cluster_proto_rawDesc = "" +
 	"\x12TransferLeadership\x12*.port67.admin.v1.TransferLeadershipRequest\x1a+.port67.admin.v1.TransferLeadershipResponse\x12X\n" +
 	"\vCreateToken\x12#.port67.admin.v1.CreateTokenRequest\x1a$.port67.admin.v1.CreateTokenResponse\x12X\n" +
 	"\vAdvanceTime\x12#.port67.admin.v1.AdvanceTimeRequest\x1a$.port67.admin.v1.AdvanceTimeResponse\x12d\n" +
-	"\x0fFinalizeUpgrade\x12'.port67.admin.v1.FinalizeUpgradeRequest\x1a(.port67.admin.v1.FinalizeUpgradeResponseB\x1fZ\x1dport67/proto/admin/v1;adminv1b\x06proto3"
+	"\x0fFinalizeUpgrade\x12'.port67.admin.v1.FinalizeUpgradeRequest\x1a(.port67.admin.v1.FinalizeUpgradeResponse\x12m\n" +
+	"\x12ListForeignServers\x12*.port67.admin.v1.ListForeignServersRequest\x1a+.port67.admin.v1.ListForeignServersResponseB\x1fZ\x1dport67/proto/admin/v1;adminv1b\x06proto3"
 
 var (
 	file_admin_v1_cluster_proto_rawDescOnce sync.Once
@@ -1505,7 +1744,7 @@ func file_admin_v1_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_admin_v1_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_admin_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_admin_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_admin_v1_cluster_proto_goTypes = []any{
 	(NodeRole)(0),                      // 0: port67.admin.v1.NodeRole
 	(*Node)(nil),                       // 1: port67.admin.v1.Node
@@ -1515,61 +1754,69 @@ var file_admin_v1_cluster_proto_goTypes = []any{
 	(*ListNodesResponse)(nil),          // 5: port67.admin.v1.ListNodesResponse
 	(*GetNodeRequest)(nil),             // 6: port67.admin.v1.GetNodeRequest
 	(*GetNodeResponse)(nil),            // 7: port67.admin.v1.GetNodeResponse
-	(*DrainNodeRequest)(nil),           // 8: port67.admin.v1.DrainNodeRequest
-	(*DrainNodeResponse)(nil),          // 9: port67.admin.v1.DrainNodeResponse
-	(*UndrainNodeRequest)(nil),         // 10: port67.admin.v1.UndrainNodeRequest
-	(*UndrainNodeResponse)(nil),        // 11: port67.admin.v1.UndrainNodeResponse
-	(*RemoveNodeRequest)(nil),          // 12: port67.admin.v1.RemoveNodeRequest
-	(*RemoveNodeResponse)(nil),         // 13: port67.admin.v1.RemoveNodeResponse
-	(*TransferLeadershipRequest)(nil),  // 14: port67.admin.v1.TransferLeadershipRequest
-	(*TransferLeadershipResponse)(nil), // 15: port67.admin.v1.TransferLeadershipResponse
-	(*CreateTokenRequest)(nil),         // 16: port67.admin.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),        // 17: port67.admin.v1.CreateTokenResponse
-	(*AdvanceTimeRequest)(nil),         // 18: port67.admin.v1.AdvanceTimeRequest
-	(*AdvanceTimeResponse)(nil),        // 19: port67.admin.v1.AdvanceTimeResponse
-	(*FinalizeUpgradeRequest)(nil),     // 20: port67.admin.v1.FinalizeUpgradeRequest
-	(*FinalizeUpgradeResponse)(nil),    // 21: port67.admin.v1.FinalizeUpgradeResponse
-	(*durationpb.Duration)(nil),        // 22: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
+	(*ListForeignServersRequest)(nil),  // 8: port67.admin.v1.ListForeignServersRequest
+	(*ListForeignServersResponse)(nil), // 9: port67.admin.v1.ListForeignServersResponse
+	(*ForeignServer)(nil),              // 10: port67.admin.v1.ForeignServer
+	(*DrainNodeRequest)(nil),           // 11: port67.admin.v1.DrainNodeRequest
+	(*DrainNodeResponse)(nil),          // 12: port67.admin.v1.DrainNodeResponse
+	(*UndrainNodeRequest)(nil),         // 13: port67.admin.v1.UndrainNodeRequest
+	(*UndrainNodeResponse)(nil),        // 14: port67.admin.v1.UndrainNodeResponse
+	(*RemoveNodeRequest)(nil),          // 15: port67.admin.v1.RemoveNodeRequest
+	(*RemoveNodeResponse)(nil),         // 16: port67.admin.v1.RemoveNodeResponse
+	(*TransferLeadershipRequest)(nil),  // 17: port67.admin.v1.TransferLeadershipRequest
+	(*TransferLeadershipResponse)(nil), // 18: port67.admin.v1.TransferLeadershipResponse
+	(*CreateTokenRequest)(nil),         // 19: port67.admin.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),        // 20: port67.admin.v1.CreateTokenResponse
+	(*AdvanceTimeRequest)(nil),         // 21: port67.admin.v1.AdvanceTimeRequest
+	(*AdvanceTimeResponse)(nil),        // 22: port67.admin.v1.AdvanceTimeResponse
+	(*FinalizeUpgradeRequest)(nil),     // 23: port67.admin.v1.FinalizeUpgradeRequest
+	(*FinalizeUpgradeResponse)(nil),    // 24: port67.admin.v1.FinalizeUpgradeResponse
+	(*durationpb.Duration)(nil),        // 25: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 26: google.protobuf.Timestamp
 }
 var file_admin_v1_cluster_proto_depIdxs = []int32{
 	0,  // 0: port67.admin.v1.Node.role:type_name -> port67.admin.v1.NodeRole
-	22, // 1: port67.admin.v1.Node.last_seen:type_name -> google.protobuf.Duration
+	25, // 1: port67.admin.v1.Node.last_seen:type_name -> google.protobuf.Duration
 	1,  // 2: port67.admin.v1.GetStatusResponse.nodes:type_name -> port67.admin.v1.Node
 	1,  // 3: port67.admin.v1.ListNodesResponse.nodes:type_name -> port67.admin.v1.Node
 	1,  // 4: port67.admin.v1.GetNodeResponse.node:type_name -> port67.admin.v1.Node
-	1,  // 5: port67.admin.v1.DrainNodeResponse.node:type_name -> port67.admin.v1.Node
-	1,  // 6: port67.admin.v1.UndrainNodeResponse.node:type_name -> port67.admin.v1.Node
-	1,  // 7: port67.admin.v1.RemoveNodeResponse.node:type_name -> port67.admin.v1.Node
-	1,  // 8: port67.admin.v1.TransferLeadershipResponse.leader:type_name -> port67.admin.v1.Node
-	22, // 9: port67.admin.v1.CreateTokenRequest.valid_for:type_name -> google.protobuf.Duration
-	23, // 10: port67.admin.v1.CreateTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	22, // 11: port67.admin.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
-	2,  // 12: port67.admin.v1.ClusterService.GetStatus:input_type -> port67.admin.v1.GetStatusRequest
-	4,  // 13: port67.admin.v1.ClusterService.ListNodes:input_type -> port67.admin.v1.ListNodesRequest
-	6,  // 14: port67.admin.v1.ClusterService.GetNode:input_type -> port67.admin.v1.GetNodeRequest
-	8,  // 15: port67.admin.v1.ClusterService.DrainNode:input_type -> port67.admin.v1.DrainNodeRequest
-	10, // 16: port67.admin.v1.ClusterService.UndrainNode:input_type -> port67.admin.v1.UndrainNodeRequest
-	12, // 17: port67.admin.v1.ClusterService.RemoveNode:input_type -> port67.admin.v1.RemoveNodeRequest
-	14, // 18: port67.admin.v1.ClusterService.TransferLeadership:input_type -> port67.admin.v1.TransferLeadershipRequest
-	16, // 19: port67.admin.v1.ClusterService.CreateToken:input_type -> port67.admin.v1.CreateTokenRequest
-	18, // 20: port67.admin.v1.ClusterService.AdvanceTime:input_type -> port67.admin.v1.AdvanceTimeRequest
-	20, // 21: port67.admin.v1.ClusterService.FinalizeUpgrade:input_type -> port67.admin.v1.FinalizeUpgradeRequest
-	3,  // 22: port67.admin.v1.ClusterService.GetStatus:output_type -> port67.admin.v1.GetStatusResponse
-	5,  // 23: port67.admin.v1.ClusterService.ListNodes:output_type -> port67.admin.v1.ListNodesResponse
-	7,  // 24: port67.admin.v1.ClusterService.GetNode:output_type -> port67.admin.v1.GetNodeResponse
-	9,  // 25: port67.admin.v1.ClusterService.DrainNode:output_type -> port67.admin.v1.DrainNodeResponse
-	11, // 26: port67.admin.v1.ClusterService.UndrainNode:output_type -> port67.admin.v1.UndrainNodeResponse
-	13, // 27: port67.admin.v1.ClusterService.RemoveNode:output_type -> port67.admin.v1.RemoveNodeResponse
-	15, // 28: port67.admin.v1.ClusterService.TransferLeadership:output_type -> port67.admin.v1.TransferLeadershipResponse
-	17, // 29: port67.admin.v1.ClusterService.CreateToken:output_type -> port67.admin.v1.CreateTokenResponse
-	19, // 30: port67.admin.v1.ClusterService.AdvanceTime:output_type -> port67.admin.v1.AdvanceTimeResponse
-	21, // 31: port67.admin.v1.ClusterService.FinalizeUpgrade:output_type -> port67.admin.v1.FinalizeUpgradeResponse
-	22, // [22:32] is the sub-list for method output_type
-	12, // [12:22] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	10, // 5: port67.admin.v1.ListForeignServersResponse.servers:type_name -> port67.admin.v1.ForeignServer
+	26, // 6: port67.admin.v1.ForeignServer.first_seen:type_name -> google.protobuf.Timestamp
+	26, // 7: port67.admin.v1.ForeignServer.last_seen:type_name -> google.protobuf.Timestamp
+	1,  // 8: port67.admin.v1.DrainNodeResponse.node:type_name -> port67.admin.v1.Node
+	1,  // 9: port67.admin.v1.UndrainNodeResponse.node:type_name -> port67.admin.v1.Node
+	1,  // 10: port67.admin.v1.RemoveNodeResponse.node:type_name -> port67.admin.v1.Node
+	1,  // 11: port67.admin.v1.TransferLeadershipResponse.leader:type_name -> port67.admin.v1.Node
+	25, // 12: port67.admin.v1.CreateTokenRequest.valid_for:type_name -> google.protobuf.Duration
+	26, // 13: port67.admin.v1.CreateTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	25, // 14: port67.admin.v1.AdvanceTimeRequest.by:type_name -> google.protobuf.Duration
+	2,  // 15: port67.admin.v1.ClusterService.GetStatus:input_type -> port67.admin.v1.GetStatusRequest
+	4,  // 16: port67.admin.v1.ClusterService.ListNodes:input_type -> port67.admin.v1.ListNodesRequest
+	6,  // 17: port67.admin.v1.ClusterService.GetNode:input_type -> port67.admin.v1.GetNodeRequest
+	11, // 18: port67.admin.v1.ClusterService.DrainNode:input_type -> port67.admin.v1.DrainNodeRequest
+	13, // 19: port67.admin.v1.ClusterService.UndrainNode:input_type -> port67.admin.v1.UndrainNodeRequest
+	15, // 20: port67.admin.v1.ClusterService.RemoveNode:input_type -> port67.admin.v1.RemoveNodeRequest
+	17, // 21: port67.admin.v1.ClusterService.TransferLeadership:input_type -> port67.admin.v1.TransferLeadershipRequest
+	19, // 22: port67.admin.v1.ClusterService.CreateToken:input_type -> port67.admin.v1.CreateTokenRequest
+	21, // 23: port67.admin.v1.ClusterService.AdvanceTime:input_type -> port67.admin.v1.AdvanceTimeRequest
+	23, // 24: port67.admin.v1.ClusterService.FinalizeUpgrade:input_type -> port67.admin.v1.FinalizeUpgradeRequest
+	8,  // 25: port67.admin.v1.ClusterService.ListForeignServers:input_type -> port67.admin.v1.ListForeignServersRequest
+	3,  // 26: port67.admin.v1.ClusterService.GetStatus:output_type -> port67.admin.v1.GetStatusResponse
+	5,  // 27: port67.admin.v1.ClusterService.ListNodes:output_type -> port67.admin.v1.ListNodesResponse
+	7,  // 28: port67.admin.v1.ClusterService.GetNode:output_type -> port67.admin.v1.GetNodeResponse
+	12, // 29: port67.admin.v1.ClusterService.DrainNode:output_type -> port67.admin.v1.DrainNodeResponse
+	14, // 30: port67.admin.v1.ClusterService.UndrainNode:output_type -> port67.admin.v1.UndrainNodeResponse
+	16, // 31: port67.admin.v1.ClusterService.RemoveNode:output_type -> port67.admin.v1.RemoveNodeResponse
+	18, // 32: port67.admin.v1.ClusterService.TransferLeadership:output_type -> port67.admin.v1.TransferLeadershipResponse
+	20, // 33: port67.admin.v1.ClusterService.CreateToken:output_type -> port67.admin.v1.CreateTokenResponse
+	22, // 34: port67.admin.v1.ClusterService.AdvanceTime:output_type -> port67.admin.v1.AdvanceTimeResponse
+	24, // 35: port67.admin.v1.ClusterService.FinalizeUpgrade:output_type -> port67.admin.v1.FinalizeUpgradeResponse
+	9,  // 36: port67.admin.v1.ClusterService.ListForeignServers:output_type -> port67.admin.v1.ListForeignServersResponse
+	26, // [26:37] is the sub-list for method output_type
+	15, // [15:26] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_admin_v1_cluster_proto_init() }
@@ -1583,7 +1830,7 @@ func file_admin_v1_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_admin_v1_cluster_proto_rawDesc), len(file_admin_v1_cluster_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

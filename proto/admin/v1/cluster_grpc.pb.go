@@ -29,6 +29,7 @@ const (
 	ClusterService_CreateToken_FullMethodName        = "/port67.admin.v1.ClusterService/CreateToken"
 	ClusterService_AdvanceTime_FullMethodName        = "/port67.admin.v1.ClusterService/AdvanceTime"
 	ClusterService_FinalizeUpgrade_FullMethodName    = "/port67.admin.v1.ClusterService/FinalizeUpgrade"
+	ClusterService_ListForeignServers_FullMethodName = "/port67.admin.v1.ClusterService/ListForeignServers"
 )
 
 // ClusterServiceClient is the client API for ClusterService service.
@@ -57,6 +58,9 @@ type ClusterServiceClient interface {
 	// FinalizeUpgrade raises the feature level, for good: from then on no release that reads less can take part.
 	// It is refused while a member reads less, and if there is nothing to raise it to.
 	FinalizeUpgrade(ctx context.Context, in *FinalizeUpgradeRequest, opts ...grpc.CallOption) (*FinalizeUpgradeResponse, error)
+	// ListForeignServers returns the DHCP servers of others that the answering node has noticed within a day on the
+	// links that it serves. Each node knows its own.
+	ListForeignServers(ctx context.Context, in *ListForeignServersRequest, opts ...grpc.CallOption) (*ListForeignServersResponse, error)
 }
 
 type clusterServiceClient struct {
@@ -167,6 +171,16 @@ func (c *clusterServiceClient) FinalizeUpgrade(ctx context.Context, in *Finalize
 	return out, nil
 }
 
+func (c *clusterServiceClient) ListForeignServers(ctx context.Context, in *ListForeignServersRequest, opts ...grpc.CallOption) (*ListForeignServersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListForeignServersResponse)
+	err := c.cc.Invoke(ctx, ClusterService_ListForeignServers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ClusterServiceServer is the server API for ClusterService service.
 // All implementations must embed UnimplementedClusterServiceServer
 // for forward compatibility.
@@ -193,6 +207,9 @@ type ClusterServiceServer interface {
 	// FinalizeUpgrade raises the feature level, for good: from then on no release that reads less can take part.
 	// It is refused while a member reads less, and if there is nothing to raise it to.
 	FinalizeUpgrade(context.Context, *FinalizeUpgradeRequest) (*FinalizeUpgradeResponse, error)
+	// ListForeignServers returns the DHCP servers of others that the answering node has noticed within a day on the
+	// links that it serves. Each node knows its own.
+	ListForeignServers(context.Context, *ListForeignServersRequest) (*ListForeignServersResponse, error)
 	mustEmbedUnimplementedClusterServiceServer()
 }
 
@@ -232,6 +249,9 @@ func (UnimplementedClusterServiceServer) AdvanceTime(context.Context, *AdvanceTi
 }
 func (UnimplementedClusterServiceServer) FinalizeUpgrade(context.Context, *FinalizeUpgradeRequest) (*FinalizeUpgradeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FinalizeUpgrade not implemented")
+}
+func (UnimplementedClusterServiceServer) ListForeignServers(context.Context, *ListForeignServersRequest) (*ListForeignServersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListForeignServers not implemented")
 }
 func (UnimplementedClusterServiceServer) mustEmbedUnimplementedClusterServiceServer() {}
 func (UnimplementedClusterServiceServer) testEmbeddedByValue()                        {}
@@ -434,6 +454,24 @@ func _ClusterService_FinalizeUpgrade_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ClusterService_ListForeignServers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListForeignServersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClusterServiceServer).ListForeignServers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClusterService_ListForeignServers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClusterServiceServer).ListForeignServers(ctx, req.(*ListForeignServersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ClusterService_ServiceDesc is the grpc.ServiceDesc for ClusterService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -480,6 +518,10 @@ var ClusterService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FinalizeUpgrade",
 			Handler:    _ClusterService_FinalizeUpgrade_Handler,
+		},
+		{
+			MethodName: "ListForeignServers",
+			Handler:    _ClusterService_ListForeignServers_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -110,6 +110,7 @@ type Command struct {
 	//	*Command_Checkpoint
 	//	*Command_ReplaceNode
 	//	*Command_TakeLease
+	//	*Command_Conflict
 	Kind          isCommand_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -350,6 +351,15 @@ func (x *Command) GetTakeLease() *TakeLease {
 	return nil
 }
 
+func (x *Command) GetConflict() *Conflict {
+	if x != nil {
+		if x, ok := x.Kind.(*Command_Conflict); ok {
+			return x.Conflict
+		}
+	}
+	return nil
+}
+
 type isCommand_Kind interface {
 	isCommand_Kind()
 }
@@ -442,6 +452,10 @@ type Command_TakeLease struct {
 	TakeLease *TakeLease `protobuf:"bytes,22,opt,name=take_lease,json=takeLease,proto3,oneof"`
 }
 
+type Command_Conflict struct {
+	Conflict *Conflict `protobuf:"bytes,25,opt,name=conflict,proto3,oneof"`
+}
+
 func (*Command_Offer) isCommand_Kind() {}
 
 func (*Command_Bind) isCommand_Kind() {}
@@ -485,6 +499,8 @@ func (*Command_Checkpoint) isCommand_Kind() {}
 func (*Command_ReplaceNode) isCommand_Kind() {}
 
 func (*Command_TakeLease) isCommand_Kind() {}
+
+func (*Command_Conflict) isCommand_Kind() {}
 
 type Client struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -902,6 +918,58 @@ func (x *Decline) GetHeld() bool {
 	return false
 }
 
+type Conflict struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
+	Chaddr        []byte                 `protobuf:"bytes,2,opt,name=chaddr,proto3" json:"chaddr,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Conflict) Reset() {
+	*x = Conflict{}
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Conflict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Conflict) ProtoMessage() {}
+
+func (x *Conflict) ProtoReflect() protoreflect.Message {
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
+func (*Conflict) Descriptor() ([]byte, []int) {
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Conflict) GetAddr() []byte {
+	if x != nil {
+		return x.Addr
+	}
+	return nil
+}
+
+func (x *Conflict) GetChaddr() []byte {
+	if x != nil {
+		return x.Chaddr
+	}
+	return nil
+}
+
 type Tick struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -910,7 +978,7 @@ type Tick struct {
 
 func (x *Tick) Reset() {
 	*x = Tick{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[8]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +990,7 @@ func (x *Tick) String() string {
 func (*Tick) ProtoMessage() {}
 
 func (x *Tick) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[8]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1003,7 @@ func (x *Tick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tick.ProtoReflect.Descriptor instead.
 func (*Tick) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{8}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{9}
 }
 
 type SetConfig struct {
@@ -953,7 +1021,7 @@ type SetConfig struct {
 
 func (x *SetConfig) Reset() {
 	*x = SetConfig{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[9]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1033,7 @@ func (x *SetConfig) String() string {
 func (*SetConfig) ProtoMessage() {}
 
 func (x *SetConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[9]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1046,7 @@ func (x *SetConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetConfig.ProtoReflect.Descriptor instead.
 func (*SetConfig) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{9}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SetConfig) GetExpected() uint64 {
@@ -1035,7 +1103,7 @@ type DeleteLease struct {
 
 func (x *DeleteLease) Reset() {
 	*x = DeleteLease{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[10]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1115,7 @@ func (x *DeleteLease) String() string {
 func (*DeleteLease) ProtoMessage() {}
 
 func (x *DeleteLease) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[10]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1128,7 @@ func (x *DeleteLease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteLease.ProtoReflect.Descriptor instead.
 func (*DeleteLease) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{10}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeleteLease) GetAddr() []byte {
@@ -1102,7 +1170,7 @@ type ReleaseLease struct {
 
 func (x *ReleaseLease) Reset() {
 	*x = ReleaseLease{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[11]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1182,7 @@ func (x *ReleaseLease) String() string {
 func (*ReleaseLease) ProtoMessage() {}
 
 func (x *ReleaseLease) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[11]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1195,7 @@ func (x *ReleaseLease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLease.ProtoReflect.Descriptor instead.
 func (*ReleaseLease) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{11}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReleaseLease) GetAddr() []byte {
@@ -1166,7 +1234,7 @@ type TakeLease struct {
 
 func (x *TakeLease) Reset() {
 	*x = TakeLease{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[12]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1246,7 @@ func (x *TakeLease) String() string {
 func (*TakeLease) ProtoMessage() {}
 
 func (x *TakeLease) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[12]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1259,7 @@ func (x *TakeLease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeLease.ProtoReflect.Descriptor instead.
 func (*TakeLease) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{12}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TakeLease) GetClient() *Client {
@@ -1253,7 +1321,7 @@ type ClearDeclined struct {
 
 func (x *ClearDeclined) Reset() {
 	*x = ClearDeclined{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[13]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1333,7 @@ func (x *ClearDeclined) String() string {
 func (*ClearDeclined) ProtoMessage() {}
 
 func (x *ClearDeclined) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[13]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1346,7 @@ func (x *ClearDeclined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDeclined.ProtoReflect.Descriptor instead.
 func (*ClearDeclined) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{13}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ClearDeclined) GetAddr() []byte {
@@ -1305,7 +1373,7 @@ type AdvanceTime struct {
 
 func (x *AdvanceTime) Reset() {
 	*x = AdvanceTime{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[14]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1385,7 @@ func (x *AdvanceTime) String() string {
 func (*AdvanceTime) ProtoMessage() {}
 
 func (x *AdvanceTime) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[14]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1398,7 @@ func (x *AdvanceTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceTime.ProtoReflect.Descriptor instead.
 func (*AdvanceTime) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{14}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AdvanceTime) GetBy() uint32 {
@@ -1359,7 +1427,7 @@ type SetBuckets struct {
 
 func (x *SetBuckets) Reset() {
 	*x = SetBuckets{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[15]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1439,7 @@ func (x *SetBuckets) String() string {
 func (*SetBuckets) ProtoMessage() {}
 
 func (x *SetBuckets) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[15]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1452,7 @@ func (x *SetBuckets) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetBuckets.ProtoReflect.Descriptor instead.
 func (*SetBuckets) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{15}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetBuckets) GetEpoch() uint64 {
@@ -1420,7 +1488,7 @@ type Found struct {
 
 func (x *Found) Reset() {
 	*x = Found{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[16]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1500,7 @@ func (x *Found) String() string {
 func (*Found) ProtoMessage() {}
 
 func (x *Found) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[16]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1513,7 @@ func (x *Found) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Found.ProtoReflect.Descriptor instead.
 func (*Found) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{16}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Found) GetClusterId() []byte {
@@ -1485,7 +1553,7 @@ type PutNode struct {
 
 func (x *PutNode) Reset() {
 	*x = PutNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[17]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1565,7 @@ func (x *PutNode) String() string {
 func (*PutNode) ProtoMessage() {}
 
 func (x *PutNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[17]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1578,7 @@ func (x *PutNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutNode.ProtoReflect.Descriptor instead.
 func (*PutNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{17}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PutNode) GetNode() *Node {
@@ -1529,7 +1597,7 @@ type RemoveNode struct {
 
 func (x *RemoveNode) Reset() {
 	*x = RemoveNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1609,7 @@ func (x *RemoveNode) String() string {
 func (*RemoveNode) ProtoMessage() {}
 
 func (x *RemoveNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[18]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1622,7 @@ func (x *RemoveNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveNode.ProtoReflect.Descriptor instead.
 func (*RemoveNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{18}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RemoveNode) GetId() []byte {
@@ -1574,7 +1642,7 @@ type ReplaceNode struct {
 
 func (x *ReplaceNode) Reset() {
 	*x = ReplaceNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1654,7 @@ func (x *ReplaceNode) String() string {
 func (*ReplaceNode) ProtoMessage() {}
 
 func (x *ReplaceNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[19]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1667,7 @@ func (x *ReplaceNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplaceNode.ProtoReflect.Descriptor instead.
 func (*ReplaceNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{19}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReplaceNode) GetOld() []byte {
@@ -1626,7 +1694,7 @@ type DrainNode struct {
 
 func (x *DrainNode) Reset() {
 	*x = DrainNode{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1706,7 @@ func (x *DrainNode) String() string {
 func (*DrainNode) ProtoMessage() {}
 
 func (x *DrainNode) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[20]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1719,7 @@ func (x *DrainNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainNode.ProtoReflect.Descriptor instead.
 func (*DrainNode) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{20}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DrainNode) GetId() []byte {
@@ -1678,7 +1746,7 @@ type AddToken struct {
 
 func (x *AddToken) Reset() {
 	*x = AddToken{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1758,7 @@ func (x *AddToken) String() string {
 func (*AddToken) ProtoMessage() {}
 
 func (x *AddToken) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[21]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1771,7 @@ func (x *AddToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddToken.ProtoReflect.Descriptor instead.
 func (*AddToken) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{21}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AddToken) GetHash() []byte {
@@ -1730,7 +1798,7 @@ type UseToken struct {
 
 func (x *UseToken) Reset() {
 	*x = UseToken{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1810,7 @@ func (x *UseToken) String() string {
 func (*UseToken) ProtoMessage() {}
 
 func (x *UseToken) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[22]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1823,7 @@ func (x *UseToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UseToken.ProtoReflect.Descriptor instead.
 func (*UseToken) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{22}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UseToken) GetHash() []byte {
@@ -1781,7 +1849,7 @@ type SetLevel struct {
 
 func (x *SetLevel) Reset() {
 	*x = SetLevel{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1793,7 +1861,7 @@ func (x *SetLevel) String() string {
 func (*SetLevel) ProtoMessage() {}
 
 func (x *SetLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[23]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1806,7 +1874,7 @@ func (x *SetLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLevel.ProtoReflect.Descriptor instead.
 func (*SetLevel) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{23}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SetLevel) GetLevel() uint32 {
@@ -1826,7 +1894,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1838,7 +1906,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[24]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1851,7 +1919,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{24}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Checkpoint) GetIndex() uint64 {
@@ -1887,7 +1955,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +1967,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[25]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +1980,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{25}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Node) GetId() []byte {
@@ -2009,7 +2077,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2089,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[26]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2102,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{26}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Result) GetRefusal() uint32 {
@@ -2109,7 +2177,7 @@ type Lease struct {
 
 func (x *Lease) Reset() {
 	*x = Lease{}
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[27]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2121,7 +2189,7 @@ func (x *Lease) String() string {
 func (*Lease) ProtoMessage() {}
 
 func (x *Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_raftlog_v1_raftlog_proto_msgTypes[27]
+	mi := &file_raftlog_v1_raftlog_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2134,7 +2202,7 @@ func (x *Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lease.ProtoReflect.Descriptor instead.
 func (*Lease) Descriptor() ([]byte, []int) {
-	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{27}
+	return file_raftlog_v1_raftlog_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Lease) GetAddr() []byte {
@@ -2249,8 +2317,7 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x18raftlog/v1/raftlog.proto\x12\x11port67.raftlog.v1\"O\n" +
 	"\x05Entry\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x03R\x02at\x126\n" +
-	"\bcommands\x18\x02 \x03(\v2\x1a.port67.raftlog.v1.CommandR\bcommands\"\xc9\n" +
-	"\n" +
+	"\bcommands\x18\x02 \x03(\v2\x1a.port67.raftlog.v1.CommandR\bcommands\"\x84\v\n" +
 	"\aCommand\x120\n" +
 	"\x05offer\x18\x01 \x01(\v2\x18.port67.raftlog.v1.OfferH\x00R\x05offer\x12-\n" +
 	"\x04bind\x18\x02 \x01(\v2\x17.port67.raftlog.v1.BindH\x00R\x04bind\x123\n" +
@@ -2281,7 +2348,8 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"checkpoint\x12C\n" +
 	"\freplace_node\x18\x15 \x01(\v2\x1e.port67.raftlog.v1.ReplaceNodeH\x00R\vreplaceNode\x12=\n" +
 	"\n" +
-	"take_lease\x18\x16 \x01(\v2\x1c.port67.raftlog.v1.TakeLeaseH\x00R\ttakeLeaseB\x06\n" +
+	"take_lease\x18\x16 \x01(\v2\x1c.port67.raftlog.v1.TakeLeaseH\x00R\ttakeLease\x129\n" +
+	"\bconflict\x18\x19 \x01(\v2\x1b.port67.raftlog.v1.ConflictH\x00R\bconflictB\x06\n" +
 	"\x04kind\"\x9d\x01\n" +
 	"\x06Client\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
@@ -2317,7 +2385,10 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\aDecline\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x12\n" +
-	"\x04held\x18\x03 \x01(\bR\x04held\"\x06\n" +
+	"\x04held\x18\x03 \x01(\bR\x04held\"6\n" +
+	"\bConflict\x12\x12\n" +
+	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
+	"\x06chaddr\x18\x02 \x01(\fR\x06chaddr\"\x06\n" +
 	"\x04Tick\"\xad\x01\n" +
 	"\tSetConfig\x12\x1a\n" +
 	"\bexpected\x18\x01 \x01(\x04R\bexpected\x12\x1b\n" +
@@ -2437,7 +2508,7 @@ func file_raftlog_v1_raftlog_proto_rawDescGZIP() []byte {
 	return file_raftlog_v1_raftlog_proto_rawDescData
 }
 
-var file_raftlog_v1_raftlog_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_raftlog_v1_raftlog_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_raftlog_v1_raftlog_proto_goTypes = []any{
 	(*Entry)(nil),         // 0: port67.raftlog.v1.Entry
 	(*Command)(nil),       // 1: port67.raftlog.v1.Command
@@ -2447,26 +2518,27 @@ var file_raftlog_v1_raftlog_proto_goTypes = []any{
 	(*Extend)(nil),        // 5: port67.raftlog.v1.Extend
 	(*Release)(nil),       // 6: port67.raftlog.v1.Release
 	(*Decline)(nil),       // 7: port67.raftlog.v1.Decline
-	(*Tick)(nil),          // 8: port67.raftlog.v1.Tick
-	(*SetConfig)(nil),     // 9: port67.raftlog.v1.SetConfig
-	(*DeleteLease)(nil),   // 10: port67.raftlog.v1.DeleteLease
-	(*ReleaseLease)(nil),  // 11: port67.raftlog.v1.ReleaseLease
-	(*TakeLease)(nil),     // 12: port67.raftlog.v1.TakeLease
-	(*ClearDeclined)(nil), // 13: port67.raftlog.v1.ClearDeclined
-	(*AdvanceTime)(nil),   // 14: port67.raftlog.v1.AdvanceTime
-	(*SetBuckets)(nil),    // 15: port67.raftlog.v1.SetBuckets
-	(*Found)(nil),         // 16: port67.raftlog.v1.Found
-	(*PutNode)(nil),       // 17: port67.raftlog.v1.PutNode
-	(*RemoveNode)(nil),    // 18: port67.raftlog.v1.RemoveNode
-	(*ReplaceNode)(nil),   // 19: port67.raftlog.v1.ReplaceNode
-	(*DrainNode)(nil),     // 20: port67.raftlog.v1.DrainNode
-	(*AddToken)(nil),      // 21: port67.raftlog.v1.AddToken
-	(*UseToken)(nil),      // 22: port67.raftlog.v1.UseToken
-	(*SetLevel)(nil),      // 23: port67.raftlog.v1.SetLevel
-	(*Checkpoint)(nil),    // 24: port67.raftlog.v1.Checkpoint
-	(*Node)(nil),          // 25: port67.raftlog.v1.Node
-	(*Result)(nil),        // 26: port67.raftlog.v1.Result
-	(*Lease)(nil),         // 27: port67.raftlog.v1.Lease
+	(*Conflict)(nil),      // 8: port67.raftlog.v1.Conflict
+	(*Tick)(nil),          // 9: port67.raftlog.v1.Tick
+	(*SetConfig)(nil),     // 10: port67.raftlog.v1.SetConfig
+	(*DeleteLease)(nil),   // 11: port67.raftlog.v1.DeleteLease
+	(*ReleaseLease)(nil),  // 12: port67.raftlog.v1.ReleaseLease
+	(*TakeLease)(nil),     // 13: port67.raftlog.v1.TakeLease
+	(*ClearDeclined)(nil), // 14: port67.raftlog.v1.ClearDeclined
+	(*AdvanceTime)(nil),   // 15: port67.raftlog.v1.AdvanceTime
+	(*SetBuckets)(nil),    // 16: port67.raftlog.v1.SetBuckets
+	(*Found)(nil),         // 17: port67.raftlog.v1.Found
+	(*PutNode)(nil),       // 18: port67.raftlog.v1.PutNode
+	(*RemoveNode)(nil),    // 19: port67.raftlog.v1.RemoveNode
+	(*ReplaceNode)(nil),   // 20: port67.raftlog.v1.ReplaceNode
+	(*DrainNode)(nil),     // 21: port67.raftlog.v1.DrainNode
+	(*AddToken)(nil),      // 22: port67.raftlog.v1.AddToken
+	(*UseToken)(nil),      // 23: port67.raftlog.v1.UseToken
+	(*SetLevel)(nil),      // 24: port67.raftlog.v1.SetLevel
+	(*Checkpoint)(nil),    // 25: port67.raftlog.v1.Checkpoint
+	(*Node)(nil),          // 26: port67.raftlog.v1.Node
+	(*Result)(nil),        // 27: port67.raftlog.v1.Result
+	(*Lease)(nil),         // 28: port67.raftlog.v1.Lease
 }
 var file_raftlog_v1_raftlog_proto_depIdxs = []int32{
 	1,  // 0: port67.raftlog.v1.Entry.commands:type_name -> port67.raftlog.v1.Command
@@ -2475,36 +2547,37 @@ var file_raftlog_v1_raftlog_proto_depIdxs = []int32{
 	5,  // 3: port67.raftlog.v1.Command.extend:type_name -> port67.raftlog.v1.Extend
 	6,  // 4: port67.raftlog.v1.Command.release:type_name -> port67.raftlog.v1.Release
 	7,  // 5: port67.raftlog.v1.Command.decline:type_name -> port67.raftlog.v1.Decline
-	8,  // 6: port67.raftlog.v1.Command.tick:type_name -> port67.raftlog.v1.Tick
-	9,  // 7: port67.raftlog.v1.Command.set_config:type_name -> port67.raftlog.v1.SetConfig
-	10, // 8: port67.raftlog.v1.Command.delete_lease:type_name -> port67.raftlog.v1.DeleteLease
-	11, // 9: port67.raftlog.v1.Command.release_lease:type_name -> port67.raftlog.v1.ReleaseLease
-	13, // 10: port67.raftlog.v1.Command.clear_declined:type_name -> port67.raftlog.v1.ClearDeclined
-	14, // 11: port67.raftlog.v1.Command.advance_time:type_name -> port67.raftlog.v1.AdvanceTime
-	15, // 12: port67.raftlog.v1.Command.set_buckets:type_name -> port67.raftlog.v1.SetBuckets
-	16, // 13: port67.raftlog.v1.Command.found:type_name -> port67.raftlog.v1.Found
-	17, // 14: port67.raftlog.v1.Command.put_node:type_name -> port67.raftlog.v1.PutNode
-	18, // 15: port67.raftlog.v1.Command.remove_node:type_name -> port67.raftlog.v1.RemoveNode
-	20, // 16: port67.raftlog.v1.Command.drain_node:type_name -> port67.raftlog.v1.DrainNode
-	21, // 17: port67.raftlog.v1.Command.add_token:type_name -> port67.raftlog.v1.AddToken
-	22, // 18: port67.raftlog.v1.Command.use_token:type_name -> port67.raftlog.v1.UseToken
-	23, // 19: port67.raftlog.v1.Command.set_level:type_name -> port67.raftlog.v1.SetLevel
-	24, // 20: port67.raftlog.v1.Command.checkpoint:type_name -> port67.raftlog.v1.Checkpoint
-	19, // 21: port67.raftlog.v1.Command.replace_node:type_name -> port67.raftlog.v1.ReplaceNode
-	12, // 22: port67.raftlog.v1.Command.take_lease:type_name -> port67.raftlog.v1.TakeLease
-	2,  // 23: port67.raftlog.v1.Offer.client:type_name -> port67.raftlog.v1.Client
-	2,  // 24: port67.raftlog.v1.Bind.client:type_name -> port67.raftlog.v1.Client
-	2,  // 25: port67.raftlog.v1.TakeLease.client:type_name -> port67.raftlog.v1.Client
-	25, // 26: port67.raftlog.v1.Found.node:type_name -> port67.raftlog.v1.Node
-	25, // 27: port67.raftlog.v1.PutNode.node:type_name -> port67.raftlog.v1.Node
-	25, // 28: port67.raftlog.v1.ReplaceNode.node:type_name -> port67.raftlog.v1.Node
-	25, // 29: port67.raftlog.v1.UseToken.node:type_name -> port67.raftlog.v1.Node
-	27, // 30: port67.raftlog.v1.Result.lease:type_name -> port67.raftlog.v1.Lease
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	9,  // 6: port67.raftlog.v1.Command.tick:type_name -> port67.raftlog.v1.Tick
+	10, // 7: port67.raftlog.v1.Command.set_config:type_name -> port67.raftlog.v1.SetConfig
+	11, // 8: port67.raftlog.v1.Command.delete_lease:type_name -> port67.raftlog.v1.DeleteLease
+	12, // 9: port67.raftlog.v1.Command.release_lease:type_name -> port67.raftlog.v1.ReleaseLease
+	14, // 10: port67.raftlog.v1.Command.clear_declined:type_name -> port67.raftlog.v1.ClearDeclined
+	15, // 11: port67.raftlog.v1.Command.advance_time:type_name -> port67.raftlog.v1.AdvanceTime
+	16, // 12: port67.raftlog.v1.Command.set_buckets:type_name -> port67.raftlog.v1.SetBuckets
+	17, // 13: port67.raftlog.v1.Command.found:type_name -> port67.raftlog.v1.Found
+	18, // 14: port67.raftlog.v1.Command.put_node:type_name -> port67.raftlog.v1.PutNode
+	19, // 15: port67.raftlog.v1.Command.remove_node:type_name -> port67.raftlog.v1.RemoveNode
+	21, // 16: port67.raftlog.v1.Command.drain_node:type_name -> port67.raftlog.v1.DrainNode
+	22, // 17: port67.raftlog.v1.Command.add_token:type_name -> port67.raftlog.v1.AddToken
+	23, // 18: port67.raftlog.v1.Command.use_token:type_name -> port67.raftlog.v1.UseToken
+	24, // 19: port67.raftlog.v1.Command.set_level:type_name -> port67.raftlog.v1.SetLevel
+	25, // 20: port67.raftlog.v1.Command.checkpoint:type_name -> port67.raftlog.v1.Checkpoint
+	20, // 21: port67.raftlog.v1.Command.replace_node:type_name -> port67.raftlog.v1.ReplaceNode
+	13, // 22: port67.raftlog.v1.Command.take_lease:type_name -> port67.raftlog.v1.TakeLease
+	8,  // 23: port67.raftlog.v1.Command.conflict:type_name -> port67.raftlog.v1.Conflict
+	2,  // 24: port67.raftlog.v1.Offer.client:type_name -> port67.raftlog.v1.Client
+	2,  // 25: port67.raftlog.v1.Bind.client:type_name -> port67.raftlog.v1.Client
+	2,  // 26: port67.raftlog.v1.TakeLease.client:type_name -> port67.raftlog.v1.Client
+	26, // 27: port67.raftlog.v1.Found.node:type_name -> port67.raftlog.v1.Node
+	26, // 28: port67.raftlog.v1.PutNode.node:type_name -> port67.raftlog.v1.Node
+	26, // 29: port67.raftlog.v1.ReplaceNode.node:type_name -> port67.raftlog.v1.Node
+	26, // 30: port67.raftlog.v1.UseToken.node:type_name -> port67.raftlog.v1.Node
+	28, // 31: port67.raftlog.v1.Result.lease:type_name -> port67.raftlog.v1.Lease
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_raftlog_v1_raftlog_proto_init() }
@@ -2535,15 +2608,16 @@ func file_raftlog_v1_raftlog_proto_init() {
 		(*Command_Checkpoint)(nil),
 		(*Command_ReplaceNode)(nil),
 		(*Command_TakeLease)(nil),
+		(*Command_Conflict)(nil),
 	}
-	file_raftlog_v1_raftlog_proto_msgTypes[9].OneofWrappers = []any{}
+	file_raftlog_v1_raftlog_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_raftlog_v1_raftlog_proto_rawDesc), len(file_raftlog_v1_raftlog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
