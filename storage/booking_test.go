@@ -94,7 +94,7 @@ func TestExtend(t *testing.T) {
 	}{
 		{"not the holder", nil, 2, NotHolder},
 		{"reserved to another (P5)", then(func(c *config.Config) {
-			c.Subnets[0].Reservations = []config.Reservation{{Hardware: []byte{2, 0x67, 0, 0, 0, 9}, Address: addr(a)}}
+			c.Subnets[0].Reservations = []config.Reservation{{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 9}}, Address: addr(a)}}
 		}), 1, Reserved},
 		{"pool removed", then(otherPool), 1, NotInPool},
 		{"V4-158 its reservation is another", then(printer("10.67.0.100")), 1, Moved},
@@ -126,7 +126,7 @@ func TestRenewal_HA_012(t *testing.T) {
 	}
 	ask := func(n byte, left lease.Instant) (got answer) {
 		got.told, got.extend, got.ok, got.remaining =
-			w.view().Renewal(addr(a), client(n).Key, nil, 0, l.Booked-left)
+			w.view().Renewal(addr(a), client(n).Key, "", nil, 0, l.Booked-left)
 		return got
 	}
 	for _, c := range []struct {
@@ -186,7 +186,7 @@ func TestSuitable_Rungs(t *testing.T) {
 		{"V4-102 asked for", nil, b, b, ""},
 		{"V4-104 asked for, taken", []func(*world){bound(2, b)}, b, "", b},
 		{"V4-104 asked for, reserved to another", []func(*world){then(printer(r), func(c *config.Config) {
-			c.Subnets[0].Reservations[0].Hardware[5] = 9
+			c.Subnets[0].Reservations[0].Hardware[0][5] = 9
 		})}, r, "", r},
 		{"V4-104 asked for, outside of the pools", nil, "10.67.0.200", "", "10.67.0.200"},
 		{"held, but the pool is gone", []func(*world){bound(1, a), then(otherPool)}, "", "", a},

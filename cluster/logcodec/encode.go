@@ -180,7 +180,7 @@ func encodeResult(r storage.Result) (*raftlogv1.Result, error) {
 			Withheld: int64(r.Lease.Withheld), Start: int64(r.Lease.Start),
 			Last: int64(r.Lease.Last), Told: uint32(r.Lease.Told), Htype: uint32(r.Lease.HType),
 			Chaddr: []byte(r.Lease.CHAddr), Hostname: []byte(r.Lease.Hostname),
-			RelayInfo: []byte(r.Lease.RelayInfo), Bootp: r.Lease.BOOTP,
+			RelayInfo: []byte(r.Lease.RelayInfo), Bootp: r.Lease.BOOTP, Class: []byte(r.Lease.Class),
 		},
 	}
 	return m, e.err

@@ -69,7 +69,7 @@ func reservationOf(l *adminv1.Lease) (*adminv1.Reservation, error) {
 	}
 	r := &adminv1.Reservation{Subnet: l.GetSubnet(), Address: a, Hostname: l.GetHostname()}
 	if id, ok := strings.CutPrefix(l.GetClient(), "id:"); ok {
-		r.ClientId = id
+		r.ClientId = []string{id}
 		return r, nil
 	}
 	hardware, ok := strings.CutPrefix(l.GetClient(), "hw:1:")
@@ -77,6 +77,6 @@ func reservationOf(l *adminv1.Lease) (*adminv1.Reservation, error) {
 		return nil, fmt.Errorf("lease %s: client %s has no Ethernet address and no identifier: reservations know "+
 			"clients by one of them", a, l.GetClient())
 	}
-	r.Hardware = hardware
+	r.Hardware = []string{hardware}
 	return r, nil
 }

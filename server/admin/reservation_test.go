@@ -15,13 +15,13 @@ import (
 
 // scanner is a reservation of a client that has none yet.
 func scanner(subnet, address string) *adminv1.Reservation {
-	return &adminv1.Reservation{Subnet: subnet, Address: address, Hardware: "02:67:00:00:00:02"}
+	return &adminv1.Reservation{Subnet: subnet, Address: address, Hardware: []string{"02:67:00:00:00:02"}}
 }
 
 // printer asks for a reservation of an address.
 func printer(address string) *adminv1.CreateReservationRequest {
 	return &adminv1.CreateReservationRequest{Reservation: &adminv1.Reservation{
-		Address: address, Hardware: "02-67-00-00-00-02", Hostname: "scanner",
+		Address: address, Hardware: []string{"02-67-00-00-00-02"}, Hostname: "scanner",
 	}}
 }
 
@@ -35,7 +35,7 @@ func TestCreateReservation(t *testing.T) {
 		t.Fatalf("got %v, %v, want revision 2", resp, err)
 	}
 	want := &adminv1.Reservation{
-		Subnet: "10.67.0.0/16", Address: "10.67.0.101", Hardware: "02:67:00:00:00:02", Hostname: "scanner",
+		Subnet: "10.67.0.0/16", Address: "10.67.0.101", Hardware: []string{"02:67:00:00:00:02"}, Hostname: "scanner",
 	}
 	if !proto.Equal(want, resp.GetReservation()) {
 		t.Errorf("got %v, want %v", resp.GetReservation(), want)
@@ -67,18 +67,18 @@ func TestCreateReservation_Refused(t *testing.T) {
 		"none":           {nil, codes.InvalidArgument, "reservation"},
 		"no identifier":  {&adminv1.Reservation{Address: "10.67.0.101"}, codes.InvalidArgument, "no identifier"},
 		"bad address":    {scanner("", "x"), codes.InvalidArgument, "address"},
-		"bad hardware":   {&adminv1.Reservation{Hardware: "02:67"}, codes.InvalidArgument, "hardware"},
-		"bad client id":  {&adminv1.Reservation{ClientId: "xyz"}, codes.InvalidArgument, "client identifier"},
-		"no subnet":      {&adminv1.Reservation{Hardware: "02:67:00:00:00:02"}, codes.InvalidArgument, "subnet"},
+		"bad hardware":   {&adminv1.Reservation{Hardware: []string{"02:67"}}, codes.InvalidArgument, "hardware"},
+		"bad client id":  {&adminv1.Reservation{ClientId: []string{"xyz"}}, codes.InvalidArgument, "client identifier"},
+		"no subnet":      {&adminv1.Reservation{Hardware: []string{"02:67:00:00:00:02"}}, codes.InvalidArgument, "subnet"},
 		"unknown subnet": {scanner("10.9.0.0/16", ""), codes.NotFound, "10.9.0.0/16"},
 		"outside":        {scanner("", "10.9.0.1"), codes.InvalidArgument, "10.9.0.1"},
 		"address taken":  {scanner("", "10.67.0.100"), codes.InvalidArgument, "10.67.0.100"},
 		"identifier taken": {
-			&adminv1.Reservation{Address: "10.67.0.101", Hardware: "02:67:00:00:00:01"},
+			&adminv1.Reservation{Address: "10.67.0.101", Hardware: []string{"02:67:00:00:00:01"}},
 			codes.InvalidArgument, "02:67:00:00:00:01",
 		},
 		"options": {
-			&adminv1.Reservation{Hardware: "02:67:00:00:00:02", Options: []*adminv1.Option{{Code: 7}}},
+			&adminv1.Reservation{Hardware: []string{"02:67:00:00:00:02"}, Options: []*adminv1.Option{{Code: 7}}},
 			codes.InvalidArgument, "options",
 		},
 	} {
@@ -101,19 +101,19 @@ func TestUpdateReservation(t *testing.T) {
 	}{
 		"hostname by address": {
 			"10.67.0.100", &adminv1.Reservation{Hostname: "plotter", Address: "10.67.0.7"}, []string{"hostname"},
-			&adminv1.Reservation{Address: "10.67.0.100", Hardware: "02:67:00:00:00:01", Hostname: "plotter"},
+			&adminv1.Reservation{Address: "10.67.0.100", Hardware: []string{"02:67:00:00:00:01"}, Hostname: "plotter"},
 		},
 		"address by hardware": {
 			"02:67:00:00:00:01", &adminv1.Reservation{Address: "10.67.0.102"}, []string{"address"},
-			&adminv1.Reservation{Address: "10.67.0.102", Hardware: "02:67:00:00:00:01", Hostname: "printer"},
+			&adminv1.Reservation{Address: "10.67.0.102", Hardware: []string{"02:67:00:00:00:01"}, Hostname: "printer"},
 		},
 		"identifier exchanged": {
-			"10.67.0.100", &adminv1.Reservation{ClientId: "ff0102"}, []string{"hardware", "client_id"},
-			&adminv1.Reservation{Address: "10.67.0.100", ClientId: "ff0102", Hostname: "printer"},
+			"10.67.0.100", &adminv1.Reservation{ClientId: []string{"ff0102"}}, []string{"hardware", "client_id"},
+			&adminv1.Reservation{Address: "10.67.0.100", ClientId: []string{"ff0102"}, Hostname: "printer"},
 		},
 		"hostname taken away": {
 			"10.67.0.100", &adminv1.Reservation{}, []string{"hostname", "rarp"},
-			&adminv1.Reservation{Address: "10.67.0.100", Hardware: "02:67:00:00:00:01"},
+			&adminv1.Reservation{Address: "10.67.0.100", Hardware: []string{"02:67:00:00:00:01"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestDeleteReservation(t *testing.T) {
 func TestReservation_KeyInSeveralSubnets(t *testing.T) {
 	client := adminv1.NewReservationServiceClient(serve(t, sample(t)))
 	_, err := client.CreateReservation(deadline(t), &adminv1.CreateReservationRequest{
-		Reservation: &adminv1.Reservation{Subnet: "10.68.0.0/24", Hardware: "02:67:00:00:00:01"},
+		Reservation: &adminv1.Reservation{Subnet: "10.68.0.0/24", Hardware: []string{"02:67:00:00:00:01"}},
 	})
 	if err != nil {
 		t.Fatal(err)

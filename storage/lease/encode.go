@@ -22,6 +22,7 @@ func (l *Lease) Append(b []byte) []byte {
 	b = appendText(b, l.CHAddr)
 	b = appendText(b, l.Hostname)
 	b = appendText(b, l.RelayInfo)
+	b = appendText(b, l.Class)
 	if l.BOOTP {
 		return append(b, 1)
 	}
@@ -53,7 +54,7 @@ func ParseLease(b []byte) (Lease, error) {
 	}
 	l.Told = Seconds(told)
 	l.HType = p.octet()
-	l.CHAddr, l.Hostname, l.RelayInfo = p.text(), p.text(), p.text()
+	l.CHAddr, l.Hostname, l.RelayInfo, l.Class = p.text(), p.text(), p.text(), p.text()
 	bootp := p.octet()
 	if bootp > 1 && p.err == nil {
 		p.err = fmt.Errorf("BOOTP %d: neither 0 nor 1", bootp)

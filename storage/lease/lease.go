@@ -65,6 +65,9 @@ type Lease struct {
 	CHAddr    string // hardware address, raw octets
 	Hostname  string // option 12 as told, sanitised
 	RelayInfo string // option 82 of the last relayed message, raw octets
+	// Class is the one by which the client had its reservation when it last showed where it is; empty if by
+	// something else, or if it had none.
+	Class string
 }
 
 // Hardware returns the Key of the hardware address, or the zero Key if there is none.

@@ -182,12 +182,22 @@ func (s *subnet) config() config.Subnet {
 		})
 	}
 	for _, r := range s.reservations {
-		out.Reservations = append(out.Reservations, config.Reservation{
-			Hardware: r.hardware, ClientID: r.clientID, Address: r.address, Hostname: r.hostname,
-			Settings: r.settings.config(),
-		})
+		out.Reservations = append(out.Reservations, r.config())
 	}
 	return out
+}
+
+func (r *reservation) config() config.Reservation {
+	one := func(b []byte) [][]byte {
+		if b == nil {
+			return nil
+		}
+		return [][]byte{b}
+	}
+	return config.Reservation{
+		Hardware: one(r.hardware), ClientID: one(r.clientID), Address: r.address, Hostname: r.hostname,
+		Settings: r.settings.config(),
+	}
 }
 
 // config returns s with its options in the order that a Config has them.
