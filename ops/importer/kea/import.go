@@ -106,7 +106,7 @@ type translator struct {
 	classes     classNames
 	globals     []*node   // global reservations
 	global      []*subnet // those that global reservations count for
-	copies      int       // of global reservations
+	flex        *flexID   // nil without the hook, or if its expression cannot be said
 	rolled      []*node   // classes that reservations put their clients into
 	pair        bool      // the servers are a pair, or more
 	scopes      []string  // of the pair: HA_ and the name of a server; none where the file does not say
