@@ -82,7 +82,8 @@ func (t *translator) reservation(n *node) *reservation {
 }
 
 // identify gives r an identifier, or says why it cannot have it and what to do.
-func (t *translator) identify(r *reservation, key string, by config.Identifier, text string) (why, todo string) {
+func (t *translator) identify(r *reservation, key string, by config.Identifier, text string,
+) (why, todo string) {
 	octets, err := parseOctets(text)
 	switch {
 	case err != nil:
@@ -155,8 +156,8 @@ func (t *translator) flexIdentifier(obj *node) {
 		s := t.speaker()
 		p, wrong := s.template(src)
 		if wrong != nil {
-			t.left(n, "its identifier-expression cannot be said here: "+wrong.Error(), "write a class with a template "+
-				"by hand, and reserve by class")
+			t.left(n, "its identifier-expression cannot be said here: "+wrong.Error(),
+				"write a class with a template by hand, and reserve by class")
 			continue
 		}
 		theirs, has := t.classes.ours["flex-id"]
@@ -259,7 +260,8 @@ func (t *translator) globalReservations() {
 		if r.address.IsValid() && !slices.ContainsFunc(t.global, func(s *subnet) bool {
 			return s.prefix.Contains(r.address)
 		}) {
-			t.left(n.get("ip-address"), r.address.String()+" lies in no subnet that global reservations count for", "")
+			t.left(n.get("ip-address"),
+				r.address.String()+" lies in no subnet that global reservations count for", "")
 			r.address = netip.Addr{}
 		}
 		d.reservations = append(d.reservations, r)
