@@ -199,6 +199,50 @@ func TestReservation_KeyInSeveralSubnets(t *testing.T) {
 	}
 }
 
+// A reservation for a place goes through all verbs, and so does one that is in no subnet.
+func TestReservation_PlacesAndGlobal_V4_087(t *testing.T) {
+	client := adminv1.NewReservationServiceClient(serve(t, sample(t)))
+	for _, r := range []*adminv1.Reservation{
+		{Address: "10.67.0.101", CircuitId: []string{"text:ge-1"}, RemoteId: []string{"0a:0b", "0c"}, OneDevice: true},
+		{Subnet: "global", Hardware: []string{"02:67:00:00:00:02", "0267.0000.0003"}, Hostname: "twin"},
+	} {
+		if _, err := client.CreateReservation(deadline(t), &adminv1.CreateReservationRequest{Reservation: r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resp, err := client.UpdateReservation(deadline(t), &adminv1.UpdateReservationRequest{
+		Key: "circuit-id:67652d31", Reservation: &adminv1.Reservation{RelayId: []string{"ff"}},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"relay_id", "remote_id"}},
+	})
+	want := &adminv1.Reservation{
+		Subnet: "10.67.0.0/16", Address: "10.67.0.101", CircuitId: []string{"67652d31"}, RelayId: []string{"ff"},
+		OneDevice: true,
+	}
+	if err != nil || !proto.Equal(want, resp.GetReservation()) {
+		t.Errorf("got %v, %v, want %v", resp.GetReservation(), err, want)
+	}
+	list, err := client.ListReservations(deadline(t), &adminv1.ListReservationsRequest{Subnet: "global"})
+	want = &adminv1.Reservation{
+		Subnet: "global", Hardware: []string{"02:67:00:00:00:02", "02:67:00:00:00:03"}, Hostname: "twin",
+	}
+	if err != nil || len(list.GetReservations()) != 1 || !proto.Equal(want, list.GetReservations()[0]) {
+		t.Errorf("got %v, %v, want %v", list.GetReservations(), err, want)
+	}
+	list, err = client.ListReservations(deadline(t), &adminv1.ListReservationsRequest{Search: "67652D31"})
+	if err != nil || len(list.GetReservations()) != 1 {
+		t.Errorf("by circuit: %v, %v, want one", list.GetReservations(), err)
+	}
+	for _, key := range []string{"relay-id:ff", "02:67:00:00:00:03"} {
+		if _, err := client.DeleteReservation(deadline(t), &adminv1.DeleteReservationRequest{Key: key}); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	_, err = client.CreateReservation(deadline(t), &adminv1.CreateReservationRequest{Reservation: &adminv1.Reservation{
+		Address: "10.67.0.101", CircuitId: []string{"01"}, Hardware: []string{"02:67:00:00:00:02"},
+	}})
+	wantCode(t, err, codes.InvalidArgument)
+}
+
 func TestListReservations_Filters(t *testing.T) {
 	client := adminv1.NewReservationServiceClient(serve(t, sample(t)))
 	for name, c := range map[string]struct {
