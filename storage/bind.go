@@ -273,7 +273,7 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	}
 	sameHost := mine && l.HType == c.HType && l.CHAddr == c.CHAddr
 	l.BOOTP = b.bootp || l.BOOTP && sameHost
-	if !b.has || l.Client != c.Key || c.RelayInfo != "" {
+	if l.Client != c.Key || c.RelayInfo != "" || b.mode != Renewing && b.mode != Rebinding {
 		l.RelayInfo = c.RelayInfo // Kept for renewals, which do not pass the relay (V4-155).
 	}
 	l.Addr, l.Client, l.Status, l.Withheld, l.Last = b.addr, c.Key, lease.Bound, 0, now

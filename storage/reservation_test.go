@@ -229,6 +229,12 @@ func TestReservation_OneDevice(t *testing.T) {
 			w.want(NotHolder, Extend{Addr: r.Address, Key: client(1).Key})
 			w.want(NotHolder, Release{r.Address, client(1).Key})
 
+			// Who has shown up elsewhere since is not the device that was there.
+			w = newWorld(t, office(reserve(r)))
+			w.must(Bind{Client: at(1, "7", "port:37"), Link: link, Mode: Selecting})
+			w.must(Bind{Client: client(1), Link: link, Addr: r.Address, Mode: Selecting})
+			w.want(InUse, Bind{Client: at(2, "7", "port:37"), Link: link, Addr: r.Address, Mode: Selecting})
+
 			w = newWorld(t, office(func(c *config.Config) { c.Subnets[0].Pools[0].Range = span("10.67.0.101", "10.67.0.102") }))
 			w.must(Bind{Client: at(1, "8"), Link: link, Addr: r.Address, Mode: Selecting})
 			w.must(SetConfig{Expected: 1, Config: office(reserve(r))})
