@@ -30,7 +30,7 @@ type classSet struct {
 // of returns the classes of c; nil if no class of it decides about anything. It is false if they have to be
 // compiled first, which takes too long to be done while the state is lent.
 func (c *classes) of(conf *config.Compiled) (dhcp4.Classes, bool) {
-	if conf == nil || len(conf.Named) == 0 {
+	if conf == nil || len(conf.Named)+len(conf.ReservingTemplates) == 0 {
 		return nil, true
 	}
 	set := c.now.Load()

@@ -226,7 +226,7 @@ func TestExplanation_Words(t *testing.T) {
 			"message DISCOVER", "way: directly on eth0",
 			"link: 10.67.0.0/24, by the addresses of the interface: 10.67.0.2/24",
 			"client: hw:1:02:67:00:00:00:01, by its hardware address",
-			"reservation: 10.67.0.50, host name printer in subnet 10.67.0.0/24, known by hw:1:02:67:00:00:00:01",
+			"reservation: 10.67.0.50, host name printer in subnet 10.67.0.0/24, known by hardware 02:67:00:00:00:01",
 			"rung reserved 10.67.0.50 taken", "cluster: it is not asked: an offer is held by this node",
 			"lease time: 1h: the client asks for none; default 1h (global), from 5m (global) to 24h (global)",
 			"option 3 false from subnet 10.67.0.0/24: never-send in reservation of hardware 02:67:00:00:00:01",

@@ -180,14 +180,13 @@ func (x *Explanation) promise() string {
 	if r.Address.IsValid() {
 		what = r.Address.String()
 	}
-	by := "another identifier"
-	if k := x.Trace.ReservedBy; k != "" {
-		by = k.String()
-	}
 	if r.Hostname != "" {
 		what += ", host name " + r.Hostname
 	}
-	return fmt.Sprintf("%s in subnet %v, known by %s", what, r.Subnet.Prefix, by)
+	if r.Subnet == nil {
+		return fmt.Sprintf("%s, global, known by %s", what, x.Trace.ReservedBy)
+	}
+	return fmt.Sprintf("%s in subnet %v, known by %s", what, r.Subnet.Prefix, x.Trace.ReservedBy)
 }
 
 // leaseWords says what is known of a lease of the client.

@@ -85,7 +85,7 @@ func (s *State) hold(b *bid, c *Client) lease.Lease {
 		l = lease.Lease{
 			Addr: b.addr, Client: c.Key, Status: lease.Offered, Booked: l.Booked, Reusable: l.Reusable,
 			Withheld: until, Start: s.clock, Last: s.clock,
-			HType: c.HType, CHAddr: c.CHAddr, Hostname: c.Hostname, RelayInfo: c.RelayInfo,
+			HType: c.HType, CHAddr: c.CHAddr, Hostname: c.Hostname, RelayInfo: c.RelayInfo, Class: b.class(),
 		}
 	}
 	s.leases.Put(l)
@@ -223,7 +223,7 @@ func (s *State) take(c *TakeLease, l lease.Lease, own bool) Result {
 	case own && !quarantine && l.Status != lease.Offered && l.Last >= last:
 		next = l // The client was heard here since.
 	case own:
-		next.Client, next.Start = l.Client, min(l.Start, last)
+		next.Client, next.Start, next.Class = l.Client, min(l.Start, last), l.Class
 	}
 	if quarantine {
 		next.Status, next.Withheld = lease.Declined, max(l.Withheld, booked)

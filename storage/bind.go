@@ -46,8 +46,11 @@ func (s *State) bind(c Bind) Result {
 	if !ok {
 		return s.linkless(&c)
 	}
-	b := bid{
-		claim: s.claim(&c.Client, link), mode: c.Mode, asked: c.AskedLease, addr: c.Addr, there: c.Link != "",
+	b := bid{mode: c.Mode, asked: c.AskedLease, addr: c.Addr, there: c.Link != ""}
+	if c.Mode == Renewing || c.Mode == Rebinding {
+		b.claim = s.claimOf(&c.Client, link, c.Addr)
+	} else {
+		b.claim = s.claim(&c.Client, link)
 	}
 	b.held = b.claim.held()
 	if b.denied() {
@@ -269,7 +272,7 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 	now := s.clock
 	l := b.rec
 	mine := b.has && b.holds(b.sub, &b.rec)
-	if !mine || l.Status != lease.Bound {
+	if !mine || l.Status != lease.Bound || b.succeeds(b.sub, &b.rec) && l.Client != c.Key {
 		l.Start = now
 	}
 	sameHost := mine && l.HType == c.HType && l.CHAddr == c.CHAddr
@@ -280,7 +283,7 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 		l.RelayInfo = c.RelayInfo
 	}
 	l.Addr, l.Client, l.Status, l.Withheld, l.Last = b.addr, c.Key, lease.Bound, 0, now
-	l.HType, l.CHAddr, l.Hostname = c.HType, c.CHAddr, c.Hostname
+	l.HType, l.CHAddr, l.Hostname, l.Class = c.HType, c.CHAddr, c.Hostname, b.class()
 	if !mine || l.Counted == "" || b.mode == Selecting || b.mode == InitReboot {
 		l.Counted = b.counted() // Not at renewals, which look otherwise than what came by the relay.
 	}

@@ -29,7 +29,7 @@ func TestBind_RFC2131_3_1_DORA_V4_070_V4_077_V4_102_V4_120(t *testing.T) {
 // printer has reservation 10.67.0.100 by hardware address 02:67:00:00:00:01 and client identifier.
 func printer(address string) func(*config.Config) {
 	return func(c *config.Config) {
-		r := config.Reservation{Hardware: []byte{2, 0x67, 0, 0, 0, 1}, ClientID: []byte{0, 'p'}}
+		r := config.Reservation{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 1}}, ClientID: [][]byte{{0, 'p'}}}
 		if address != "" {
 			r.Address = addr(address)
 		}

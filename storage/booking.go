@@ -97,7 +97,7 @@ func (s *State) extend(c Extend) Result {
 	if !ok {
 		return refuse(NotInPool, "the subnet of the address was removed")
 	}
-	q := s.renewer(&l, c.Key, c.Classes, sub)
+	q := s.renewer(&l, c.Key, c.RelayInfo, c.Classes, sub)
 	if l.Status != lease.Bound || !q.holds(sub, &l) {
 		return refuse(NotHolder, "the address is not bound to the client")
 	}
@@ -121,19 +121,22 @@ func (s *State) extend(c Extend) Result {
 	if l.Counted == "" {
 		l.Counted = q.counted()
 	}
+	l.Class = q.class()
 	s.raise(&l, span, t.pool)
 	s.leases.Put(l)
 	return Result{Lease: l, Told: l.Told, Known: true}
 }
 
-// renewer returns the claim of the client with Key k that renews l. Its hardware address is known only if
-// it is the one that bound it.
-func (s *State) renewer(l *lease.Lease, k lease.Key, classes []string, sub *config.CompiledSubnet) claim {
-	c := Client{Key: k, Classes: classes}
+// renewer returns the claim of the client with Key k that renews l. Its hardware address is known, and where
+// it is if relayInfo does not say so, only if it is the one that bound it.
+func (s *State) renewer(l *lease.Lease, k lease.Key, relayInfo string, classes []string,
+	sub *config.CompiledSubnet,
+) claim {
+	c := Client{Key: k, Classes: classes, RelayInfo: relayInfo}
 	if l.Client == k {
 		c.HType, c.CHAddr = l.HType, l.CHAddr
 	}
-	return s.claim(&c, sub.Link)
+	return s.claimOf(&c, sub.Link, l.Addr)
 }
 
 // renewal is View.Renewal.
@@ -146,7 +149,7 @@ func (s *State) renewal(v renewalQuery) (told lease.Seconds, extend, ok bool, re
 	if !has {
 		return 0, false, false, 0
 	}
-	q := s.renewer(&l, v.key, v.classes, sub)
+	q := s.renewer(&l, v.key, v.relayInfo, v.classes, sub)
 	if !q.holds(sub, &l) {
 		return 0, false, false, 0
 	}
@@ -167,9 +170,10 @@ func (s *State) renewal(v renewalQuery) (told lease.Seconds, extend, ok bool, re
 }
 
 type renewalQuery struct {
-	addr    netip.Addr
-	key     lease.Key
-	classes []string
-	asked   lease.Seconds
-	upper   lease.Instant
+	addr      netip.Addr
+	key       lease.Key
+	relayInfo string
+	classes   []string
+	asked     lease.Seconds
+	upper     lease.Instant
 }

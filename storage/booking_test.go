@@ -94,7 +94,7 @@ func TestExtend(t *testing.T) {
 	}{
 		{"not the holder", nil, 2, NotHolder},
 		{"reserved to another (P5)", then(func(c *config.Config) {
-			c.Subnets[0].Reservations = []config.Reservation{{Hardware: []byte{2, 0x67, 0, 0, 0, 9}, Address: addr(a)}}
+			c.Subnets[0].Reservations = []config.Reservation{{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 9}}, Address: addr(a)}}
 		}), 1, Reserved},
 		{"pool removed", then(otherPool), 1, NotInPool},
 		{"V4-158 its reservation is another", then(printer("10.67.0.100")), 1, Moved},
@@ -126,7 +126,7 @@ func TestRenewal_HA_012(t *testing.T) {
 	}
 	ask := func(n byte, left lease.Instant) (got answer) {
 		got.told, got.extend, got.ok, got.remaining =
-			w.view().Renewal(addr(a), client(n).Key, nil, 0, l.Booked-left)
+			w.view().Renewal(addr(a), client(n).Key, "", nil, 0, l.Booked-left)
 		return got
 	}
 	for _, c := range []struct {
@@ -186,7 +186,7 @@ func TestSuitable_Rungs(t *testing.T) {
 		{"V4-102 asked for", nil, b, b, ""},
 		{"V4-104 asked for, taken", []func(*world){bound(2, b)}, b, "", b},
 		{"V4-104 asked for, reserved to another", []func(*world){then(printer(r), func(c *config.Config) {
-			c.Subnets[0].Reservations[0].Hardware[5] = 9
+			c.Subnets[0].Reservations[0].Hardware[0][5] = 9
 		})}, r, "", r},
 		{"V4-104 asked for, outside of the pools", nil, "10.67.0.200", "", "10.67.0.200"},
 		{"held, but the pool is gone", []func(*world){bound(1, a), then(otherPool)}, "", "", a},
@@ -270,7 +270,7 @@ func TestPressure_P3_ToldWithinWhatIsBooked(t *testing.T) {
 	if r := w.must(selecting(30, "10.67.0.18")); r.Told != 600 || w.s.clock.Until(r.Lease.Booked) < 600 {
 		t.Errorf("told %d s, booked for %d s; want 600 s told", r.Told, w.s.clock.Until(r.Lease.Booked))
 	}
-	told, extend, ok, left := w.view().Renewal(addr("10.67.0.10"), client(20).Key, nil, 0, w.s.clock)
+	told, extend, ok, left := w.view().Renewal(addr("10.67.0.10"), client(20).Key, "", nil, 0, w.s.clock)
 	if told != 600 || extend || !ok || left != 600 {
 		t.Errorf("a node says %d s, extend %t, ok %t, left %d; want 600 s within the booking", told, extend, ok, left)
 	}

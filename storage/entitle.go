@@ -17,28 +17,52 @@ type claim struct {
 	key      lease.Key
 	hardware lease.Key // of its hardware address; empty if it has none
 	classes  []string
-	// relayInfo is option 82 as it came with the message.
+	// relayInfo is option 82 as it says where the client is.
 	relayInfo string
 	bootp     bool      // it speaks BOOTP
 	twin      lease.Key // then: the same hardware, if it has shown the usual identifier in DHCP
-	reserved  bool      // it has a reservation on the link: promise
+	id        config.Identity
+	reserved  bool // it has a reservation on the link: promise
 	promise   *config.CompiledReservation
 }
 
-// claim returns the claim of a client on a link.
+// claim returns the claim of a client on a link, where it shows up by itself or through its relay agent.
 func (s *State) claim(c *Client, link *config.Link) claim {
-	out := claim{s: s, link: link, key: c.Key, relayInfo: c.RelayInfo}
+	return s.claimAt(c, link, c.RelayInfo, c.Classes)
+}
+
+// claimOf returns the claim of a client that renews or rebinds address a. Its message may not have passed the
+// relay agent, and so does not show where it is: then that is where it was last time, if a is its own still
+// (V4-155). It moves nothing to another place: only the holder's key is remembered there.
+func (s *State) claimOf(c *Client, link *config.Link, a netip.Addr) claim {
+	l, ok := s.leases.Get(a)
+	if c.RelayInfo != "" || !ok || l.Client != c.Key || l.FreeFrom() <= s.clock {
+		return s.claim(c, link)
+	}
+	if l.Class == "" {
+		return s.claimAt(c, link, l.RelayInfo, c.Classes)
+	}
+	return s.claimAt(c, link, l.RelayInfo, append(slices.Clip(c.Classes), l.Class))
+}
+
+// claimAt returns the claim of a client that relayInfo and shown say where it is.
+func (s *State) claimAt(c *Client, link *config.Link, relayInfo string, shown []string) claim {
+	out := claim{s: s, link: link, key: c.Key, relayInfo: relayInfo}
 	if c.CHAddr != "" {
 		out.hardware = lease.HardwareKey(c.HType, []byte(c.CHAddr))
 	}
-	for _, sub := range link.Subnets {
-		if r, ok := out.reservation(sub); ok {
-			out.reserved, out.promise = true, r
-			break
-		}
-	}
+	out.id = s.config.Identity(out.key, out.hardware, relayInfo, shown)
+	out.promise, out.reserved = link.ReservationFor(&out.id)
 	out.classes = classesOf(c.Classes, out.reserved)
 	return out
+}
+
+// class returns the class by which the client has its reservation; empty if it has it by something else.
+func (c *claim) class() string {
+	if !c.reserved {
+		return ""
+	}
+	return c.promise.ClassOf(&c.id)
 }
 
 // classesOf returns named with the built-in class that holds by the configuration in force.
@@ -56,28 +80,23 @@ func classesOf(named []string, reserved bool) []string {
 	return append(out, builtIn)
 }
 
-// reservation returns the client's reservation in sub; its identifier counts before its hardware address
-// (V4-087).
+// reservation returns the client's reservation, if it is in sub. On a link it is one, that of the client's
+// foremost identifier (V4-087).
 func (c *claim) reservation(sub *config.CompiledSubnet) (*config.CompiledReservation, bool) {
-	return sub.ReservationFor(c.key, c.hardware)
+	if !c.reserved || c.promise.Subnet != sub {
+		return nil, false
+	}
+	return c.promise, true
 }
 
 // promised returns the address that the administrator promised to the client on the link, if it is another
 // one than except and the client can have it now.
 func (c *claim) promised(except netip.Addr) (netip.Addr, bool) {
-	if !c.reserved {
+	if !c.reserved || !c.promise.Address.IsValid() || c.promise.Address == except {
 		return netip.Addr{}, false
 	}
-	for _, sub := range c.link.Subnets {
-		r, ok := c.reservation(sub)
-		if !ok || !sub.Open(c.classes) || !r.Address.IsValid() || r.Address == except {
-			continue
-		}
-		if !c.s.isOwn(r.Address) && c.free(sub, r.Address) {
-			return r.Address, true
-		}
-	}
-	return netip.Addr{}, false
+	a, sub := c.promise.Address, c.promise.Subnet
+	return a, sub.Link == c.link && sub.Open(c.classes) && !c.s.isOwn(a) && c.free(sub, a)
 }
 
 // denied says whether the client is not to be served at all, by the configuration in force (V4-088).
@@ -134,8 +153,8 @@ func (c *claim) open(pool *config.CompiledPool) bool {
 }
 
 // holds says whether l is the client's: it is under the client's key, it was got by BOOTP under the client's
-// hardware address (BP-004), or both are known by identifiers of one reservation in sub (nil if there is no
-// subnet any more).
+// hardware address (BP-004), both are known by identifiers of one device in sub (nil if there is no subnet
+// any more), or the client has taken the place of the holder.
 func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
 	if l.Client == c.key || c.bootp && l.Client == c.twin ||
 		l.BOOTP && c.hardware != "" && l.Hardware() == c.hardware {
@@ -144,12 +163,28 @@ func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
 	if sub == nil || l.Client == "" {
 		return false
 	}
-	mine, ok := c.reservation(sub)
+	if c.succeeds(sub, l) {
+		return true
+	}
+	mine, ok := sub.DeviceFor(&c.id)
 	if !ok {
 		return false
 	}
-	theirs, ok := sub.ReservationFor(l.Client, l.Hardware())
+	holder := c.s.config.Identity(l.Client, l.Hardware(), "", nil)
+	theirs, ok := sub.DeviceFor(&holder)
 	return ok && theirs == mine
+}
+
+// succeeds says whether the client is at a place of which the administrator says that there is only one
+// device at a time, and l is the lease of the address of that place, granted to a device that was there: then
+// that device is gone (adr/0019). A lease that was granted elsewhere is not concerned.
+func (c *claim) succeeds(sub *config.CompiledSubnet, l *lease.Lease) bool {
+	r := c.promise
+	if !c.reserved || !r.OneDevice || r.Subnet != sub || r.Address != l.Addr {
+		return false
+	}
+	holder := c.s.config.Holder(l)
+	return r.Shows(&holder)
 }
 
 // free says whether the client can have address a of sub: nobody else holds it, and it is not in
@@ -214,7 +249,7 @@ func (c *claim) otherKeys() []lease.Key {
 		return keys
 	}
 	for _, sub := range c.link.Subnets {
-		if r, ok := c.reservation(sub); ok {
+		if r, ok := sub.DeviceFor(&c.id); ok {
 			for _, k := range r.Keys {
 				add(k)
 			}

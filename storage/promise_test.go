@@ -43,7 +43,7 @@ func promiseConfig(r *rand.Rand) *config.Config {
 		switch r.Intn(6) {
 		case 0, 1:
 			c.Subnets[0].Reservations = []config.Reservation{{
-				Hardware: []byte{2, 0x67, 0, 0, 0, byte(r.Intn(promiseClients))},
+				Hardware: [][]byte{{2, 0x67, 0, 0, 0, byte(r.Intn(promiseClients))}},
 				Address:  netip.AddrFrom4([4]byte{10, 67, 0, byte(10 + r.Intn(8))}),
 			}}
 		case 2:
@@ -159,7 +159,7 @@ func (p *promise) renewLocally(n byte, a netip.Addr, asked lease.Seconds) {
 	if len(p.stale) > 0 && p.r.Intn(3) > 0 {
 		node = p.stale[p.r.Intn(len(p.stale))]
 	}
-	told, extend, ok, remaining := ViewOf(node).Renewal(a, client(n).Key, nil, asked, p.clusterTime()+1)
+	told, extend, ok, remaining := ViewOf(node).Renewal(a, client(n).Key, "", nil, asked, p.clusterTime()+1)
 	switch {
 	case ok:
 		p.told(n, a, told, "renewed locally")
@@ -208,7 +208,7 @@ func TestViews_BesideEachOther_P14(t *testing.T) {
 			var b bytes.Buffer
 			_, _ = frozen.WriteTo(&b)
 			w.view().Suitable(client(20), link, netip.Addr{}, nil, nil)
-			w.view().Renewal(addr("10.67.0.12"), client(1).Key, nil, 0, w.s.clock)
+			w.view().Renewal(addr("10.67.0.12"), client(1).Key, "", nil, 0, w.s.clock)
 			w.view().Usage(lease.Range(span("10.67.0.10", "10.67.0.19")))
 			w.view().Digest()
 			w.view().NextDue()

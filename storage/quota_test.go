@@ -99,8 +99,8 @@ func TestBind_LimitAndEarlyReuse(t *testing.T) {
 func TestBind_P5_LimitSparesReservations(t *testing.T) {
 	w := newWorld(t, office(perCircuit(1), func(c *config.Config) {
 		c.Subnets[0].Reservations = []config.Reservation{
-			{Hardware: []byte{2, 0x67, 0, 0, 0, 1}, Address: addr("10.67.0.100")},
-			{Hardware: []byte{2, 0x67, 0, 0, 0, 2}, Address: addr("10.67.0.101")},
+			{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 1}}, Address: addr("10.67.0.100")},
+			{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 2}}, Address: addr("10.67.0.101")},
 		}
 	}))
 	w.must(onPort(selecting(1, "10.67.0.100"), "port", ""))

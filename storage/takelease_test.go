@@ -86,7 +86,7 @@ func TestTakeLease_NeverTakesAway_P3_P6(t *testing.T) {
 func TestTakeLease_ReservedForAnother_P5(t *testing.T) {
 	const a = "10.67.0.100"
 	w := newWorld(t, office(func(c *config.Config) {
-		c.Subnets[0].Reservations = []config.Reservation{{Hardware: []byte{2, 0x67, 0, 0, 0, 9}, Address: addr(a)}}
+		c.Subnets[0].Reservations = []config.Reservation{{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 9}}, Address: addr(a)}}
 	}))
 	w.must(take(1, a))
 	w.want(InUse, selecting(9, a))

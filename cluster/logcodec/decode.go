@@ -267,7 +267,7 @@ func (d *decoder) result(m *raftlogv1.Result) storage.Result {
 		Start: lease.Instant(l.Start),
 		Last:  lease.Instant(l.Last), Told: lease.Seconds(l.Told), HType: d.octet("htype", l.Htype),
 		CHAddr: string(l.Chaddr), Hostname: string(l.Hostname), RelayInfo: string(l.RelayInfo),
-		BOOTP: l.Bootp, Counted: string(l.Counted),
+		BOOTP: l.Bootp, Counted: string(l.Counted), Class: string(l.Class),
 	}
 	return r
 }

@@ -186,7 +186,7 @@ func encodeResult(r storage.Result) (*raftlogv1.Result, error) {
 			Last: int64(r.Lease.Last), Told: uint32(r.Lease.Told), Htype: uint32(r.Lease.HType),
 			Chaddr: []byte(r.Lease.CHAddr), Hostname: []byte(r.Lease.Hostname),
 			RelayInfo: []byte(r.Lease.RelayInfo), Bootp: r.Lease.BOOTP,
-			Counted: []byte(r.Lease.Counted),
+			Counted: []byte(r.Lease.Counted), Class: []byte(r.Lease.Class),
 		},
 	}
 	return m, e.err

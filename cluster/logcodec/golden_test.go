@@ -120,7 +120,7 @@ func goldenConfig() *config.Config {
 				First: netip.MustParseAddr("10.67.1.10"), Last: netip.MustParseAddr("10.67.1.200"),
 			}}},
 			Reservations: []config.Reservation{{
-				Hardware: []byte{2, 0x67, 0, 0, 0, 9}, Address: netip.MustParseAddr("10.67.0.100"),
+				Hardware: [][]byte{{2, 0x67, 0, 0, 0, 9}}, Address: netip.MustParseAddr("10.67.0.100"),
 			}},
 		}},
 	}

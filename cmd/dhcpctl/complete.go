@@ -135,7 +135,7 @@ func (t *tool) reservationKeys(c *cobra.Command, begin string) (keys []string, e
 		adminv1.ReservationServiceClient.ListReservations,
 		&adminv1.ListReservationsRequest{Search: begin, PageSize: offersMax, Stale: true})
 	for _, r := range resp.GetReservations() {
-		for _, key := range []string{r.GetAddress(), r.GetHardware()} {
+		for _, key := range append([]string{r.GetAddress()}, r.GetHardware()...) {
 			if key != "" {
 				keys = append(keys, key)
 			}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -44,42 +46,58 @@ func (e *edit) revision(c *cobra.Command) *uint64 {
 
 // reservationFields are the flags that say what a reservation is.
 type reservationFields struct {
-	subnet, address, hardware, clientID, hostname string
-	rarp                                          bool
+	subnet, address, hostname               string
+	hardware, clientID, circuitID, remoteID []string
+	relayID, class                          []string
+	rarp, oneDevice                         bool
 }
 
 // flags adds the flags of a reservation.
 func (r *reservationFields) flags(f *pflag.FlagSet) {
-	f.StringVar(&r.subnet, "subnet", "", "its subnet; needed without an address, or if several know the client")
+	f.StringVar(&r.subnet, "subnet", "",
+		"its subnet, or the word global; needed without an address, or if several know the client")
 	f.StringVar(&r.address, "address", "", "the address promised")
-	f.StringVar(&r.hardware, "hardware", "",
-		"the client's hardware address, as in 02:67:00:00:00:01 or 0267.0000.0001")
-	f.StringVar(&r.clientID, "client-id", "",
-		"the client's identifier (option 61): hex digits, type octet included, or text:NAME")
+	f.StringArrayVar(&r.hardware, "hardware", nil,
+		"the client's hardware address, as in 02:67:00:00:00:01 or 0267.0000.0001; may be repeated")
+	f.StringArrayVar(&r.clientID, "client-id", nil,
+		"the client's identifier (option 61): hex digits, type octet included, or text:NAME; may be repeated")
+	f.StringArrayVar(&r.circuitID, "circuit-id", nil,
+		"the place, as the relay agent says it: hex digits or text:NAME; may be repeated")
+	f.StringArrayVar(&r.remoteID, "remote-id", nil,
+		"the same of the remote ID; both have to fit if both are given")
+	f.StringArrayVar(&r.relayID, "relay-id", nil, "the same of the relay ID")
+	f.StringArrayVar(&r.class, "class", nil, "the class of the client, or TEMPLATE:VALUE; may be repeated")
+	f.BoolVar(&r.oneDevice, "one-device", false,
+		"only one device is ever at the place: another that shows up gets the address at once")
 	f.StringVar(&r.hostname, "hostname", "", "the host name told to the client")
 	f.BoolVar(&r.rarp, "rarp", false, "tell the address by RARP, too; --rarp=false ends it")
 }
 
+// reservationFlags are the flags of what can be changed of a reservation, named as the fields of the API. It
+// never changes.
+var reservationFlags = [...]string{
+	"address", "hardware", "client-id", "circuit-id", "remote-id", "relay-id", "class", "hostname", "rarp",
+	"one-device",
+}
+
 // message returns the reservation that the flags describe.
 func (r *reservationFields) message() *adminv1.Reservation {
+	given := func(values []string) []string {
+		return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+	}
 	return &adminv1.Reservation{
-		Subnet: r.subnet, Address: r.address, Hardware: r.hardware, ClientId: r.clientID, Hostname: r.hostname,
-		Rarp: r.rarp,
+		Subnet: r.subnet, Address: r.address, Hostname: r.hostname, Rarp: r.rarp, OneDevice: r.oneDevice,
+		Hardware: given(r.hardware), ClientId: given(r.clientID), CircuitId: given(r.circuitID),
+		RemoteId: given(r.remoteID), RelayId: given(r.relayID), Class: given(r.class),
 	}
 }
 
 // changed returns the proto names of the fields whose flags were given.
 func (*reservationFields) changed(c *cobra.Command) []string {
 	var paths []string
-	for _, f := range []struct{ flag, field string }{
-		{"address", "address"},
-		{"hardware", "hardware"},
-		{"client-id", "client_id"},
-		{"hostname", "hostname"},
-		{"rarp", "rarp"},
-	} {
-		if c.Flags().Changed(f.flag) {
-			paths = append(paths, f.field)
+	for _, flag := range reservationFlags {
+		if c.Flags().Changed(flag) {
+			paths = append(paths, strings.ReplaceAll(flag, "-", "_"))
 		}
 	}
 	return paths
@@ -114,7 +132,7 @@ func (t *tool) reservationList() *cobra.Command {
 			return t.show(all, func(wide bool) error { return t.reservationTable(all.GetReservations(), wide) })
 		},
 	}
-	c.Flags().StringVar(&subnet, "subnet", "", "only those of this subnet")
+	c.Flags().StringVar(&subnet, "subnet", "", "only those of this subnet, or the word global")
 	c.Flags().StringVar(&search, "search", "", "only those with this text in address, identifiers or host name")
 	return t.reads(c)
 }
@@ -126,14 +144,14 @@ func (t *tool) reservationTable(rs []*adminv1.Reservation, wide bool) error {
 		return nil
 	}
 	table := columns{names: []string{
-		"ADDRESS", "HARDWARE", "CLIENT-ID", "HOSTNAME", "SUBNET", "+OPTIONS",
+		"ADDRESS", "CLIENT", "HOSTNAME", "SUBNET", "+OPTIONS",
 	}}
 	for _, r := range rs {
 		var options []string
 		for _, o := range r.GetOptions() {
 			options = append(options, nameOr(o.GetName(), fmt.Sprint(o.GetCode()))+"="+o.GetValue())
 		}
-		table.add(orNone(r.GetAddress()), orNone(r.GetHardware()), orNone(r.GetClientId()), orNone(r.GetHostname()),
+		table.add(orNone(r.GetAddress()), strings.Join(identifiersOf(r), ", "), orNone(r.GetHostname()),
 			r.GetSubnet(), orNone(joinWords(options)))
 	}
 	return table.print(t.out, wide)
@@ -141,14 +159,31 @@ func (t *tool) reservationTable(rs []*adminv1.Reservation, wide bool) error {
 
 // reservationName says which reservation is meant, for people.
 func reservationName(r *adminv1.Reservation) string {
-	client := r.GetHardware()
-	if client == "" {
-		client = "id:" + r.GetClientId()
-	}
+	client := strings.Join(identifiersOf(r), ", ")
 	if r.GetAddress() == "" {
 		return client + " in " + r.GetSubnet()
 	}
 	return r.GetAddress() + " for " + client
+}
+
+// identifiersOf returns by what a reservation knows its client, as KEY has it.
+func identifiersOf(r *adminv1.Reservation) []string {
+	words := slices.Clone(r.GetHardware())
+	for _, kind := range []struct {
+		name   string
+		values []string
+	}{
+		{"id:", r.GetClientId()},
+		{"circuit-id:", r.GetCircuitId()},
+		{"remote-id:", r.GetRemoteId()},
+		{"relay-id:", r.GetRelayId()},
+		{"class:", r.GetClass()},
+	} {
+		for _, v := range kind.values {
+			words = append(words, kind.name+v)
+		}
+	}
+	return words
 }
 
 // reservationAdd adds a reservation.
@@ -158,14 +193,18 @@ func (t *tool) reservationAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add",
 		Short: "Add a reservation",
-		Long: `Add a reservation. At least one identifier, --hardware or --client-id, is needed; a
-client that shows any of them is the client. Who holds the address now keeps it
-until its booking ends.`,
-		Example: "  dhcpctl reservation add --address 10.67.0.100 --hardware 02:67:00:00:00:01 --hostname printer",
-		Args:    exactly(),
+		Long: `Add a reservation. It is for a device (--hardware, --client-id: a client that shows any
+of them is the client), for a place (--circuit-id, --remote-id, --relay-id: all that
+are given have to fit), or for a class (--class). Who holds the address now keeps it
+until its booking ends; so does a device at a place when another one shows up there,
+unless --one-device says that it is gone then.`,
+		Example: "  dhcpctl reservation add --address 10.67.0.100 --hardware 02:67:00:00:00:01\n" +
+			"  dhcpctl reservation add --address 10.67.0.105 --circuit-id 0004000a --remote-id text:switch-7",
+		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if r.hardware == "" && r.clientID == "" {
-				return usagef(c, "%s: --hardware or --client-id is needed", c.CommandPath())
+			if len(identifiersOf(r.message())) == 0 {
+				return usagef(c, "%s: --hardware, --client-id, --circuit-id, --remote-id, --relay-id or --class is "+
+					"needed", c.CommandPath())
 			}
 			return t.addReservation(c, &e, r.message())
 		},
@@ -189,7 +228,8 @@ func (t *tool) addReservation(c *cobra.Command, e *edit, r *adminv1.Reservation)
 }
 
 // keyHelp explains how a reservation is named.
-const keyHelp = `KEY is its address, its hardware address, or id: and its client identifier in hex.`
+const keyHelp = `KEY is its address, a hardware address, id: and a client identifier in hex, or
+circuit-id:, remote-id:, relay-id: or class: and a value.`
 
 // reservationUpdate changes a reservation.
 func (t *tool) reservationUpdate() *cobra.Command {
@@ -205,8 +245,8 @@ func (t *tool) reservationUpdate() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			paths := r.changed(c)
 			if len(paths) == 0 {
-				return usagef(c, "%s: nothing to change: give at least one of --address, --hardware, --client-id, "+
-					"--hostname, --rarp", c.CommandPath())
+				return usagef(c, "%s: nothing to change: give at least one of --%s", c.CommandPath(),
+					strings.Join(reservationFlags[:], ", --"))
 			}
 			resp, err := call(t, c, waitDefault, adminv1.NewReservationServiceClient,
 				adminv1.ReservationServiceClient.UpdateReservation, &adminv1.UpdateReservationRequest{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,18 +11,21 @@ import (
 	"google.golang.org/grpc/status"
 
 	adminv1 "port67/proto/admin/v1"
+	"port67/storage/lease"
 )
 
 // leaseReserve makes a reservation out of a lease.
 func (t *tool) leaseReserve() *cobra.Command {
 	var e edit
 	var hostname string
+	var place bool
 	c := &cobra.Command{
 		Use:   "reserve ADDRESS",
 		Short: "Promise an address to the client that has it",
 		Long: `Make a reservation out of a lease: for its client, known as the lease knows it (by
 client identifier or else by hardware address), with its address and host name.
-The client keeps the lease and notices nothing. Like every edit this is a new
+The client keeps the lease and notices nothing. With --place it is for the circuit and
+the switch that the client is at, as its relay agent says. Like every edit this is a new
 revision of the configuration; see dhcpctl reservation --help.`,
 		Example: "  dhcpctl lease reserve 10.67.1.5 --dry-run\n" +
 			"  dhcpctl lease reserve 10.67.1.5 --hostname printer",
@@ -36,6 +40,9 @@ revision of the configuration; see dhcpctl reservation --help.`,
 				return err
 			}
 			r, err := reservationOf(l)
+			if err == nil && place {
+				err = atPlace(r, l)
+			}
 			if err != nil {
 				return err
 			}
@@ -46,8 +53,32 @@ revision of the configuration; see dhcpctl reservation --help.`,
 		},
 	}
 	c.Flags().StringVar(&hostname, "hostname", "", "another host name than the client's, or none if empty")
+	c.Flags().BoolVar(&place, "place", false,
+		"reserve it for the place of the client (circuit-id and remote-id), not for the client")
 	e.flags(c.Flags())
 	return t.changes(c)
+}
+
+// The sub-options of option 82 that name a place (RFC 3046 §3).
+const (
+	subCircuitID = 1
+	subRemoteID  = 2
+)
+
+// atPlace makes r, which is for the client of l, a reservation for the place where the client is.
+func atPlace(r *adminv1.Reservation, l *adminv1.Lease) error {
+	r.Hardware, r.ClientId = nil, nil
+	if id, _ := lease.RelayOption(l.GetRelayAgentInfo(), subCircuitID); len(id) > 0 {
+		r.CircuitId = []string{hex.EncodeToString(id)}
+	}
+	if id, _ := lease.RelayOption(l.GetRelayAgentInfo(), subRemoteID); len(id) > 0 {
+		r.RemoteId = []string{hex.EncodeToString(id)}
+	}
+	if len(r.CircuitId) == 0 {
+		return fmt.Errorf("lease %s: no relay agent has said at which circuit its client is: leave out --place",
+			l.GetAddress())
+	}
+	return nil
 }
 
 // reservationOf returns the reservation that promises a lease's address to its client, or why there can be
@@ -69,7 +100,7 @@ func reservationOf(l *adminv1.Lease) (*adminv1.Reservation, error) {
 	}
 	r := &adminv1.Reservation{Subnet: l.GetSubnet(), Address: a, Hostname: l.GetHostname()}
 	if id, ok := strings.CutPrefix(l.GetClient(), "id:"); ok {
-		r.ClientId = id
+		r.ClientId = []string{id}
 		return r, nil
 	}
 	hardware, ok := strings.CutPrefix(l.GetClient(), "hw:1:")
@@ -77,6 +108,6 @@ func reservationOf(l *adminv1.Lease) (*adminv1.Reservation, error) {
 		return nil, fmt.Errorf("lease %s: client %s has no Ethernet address and no identifier: reservations know "+
 			"clients by one of them", a, l.GetClient())
 	}
-	r.Hardware = hardware
+	r.Hardware = []string{hardware}
 	return r, nil
 }

@@ -15,13 +15,13 @@ import (
 
 // scanner is a reservation of a client that has none yet.
 func scanner(subnet, address string) *adminv1.Reservation {
-	return &adminv1.Reservation{Subnet: subnet, Address: address, Hardware: "02:67:00:00:00:02"}
+	return &adminv1.Reservation{Subnet: subnet, Address: address, Hardware: []string{"02:67:00:00:00:02"}}
 }
 
 // printer asks for a reservation of an address.
 func printer(address string) *adminv1.CreateReservationRequest {
 	return &adminv1.CreateReservationRequest{Reservation: &adminv1.Reservation{
-		Address: address, Hardware: "02-67-00-00-00-02", Hostname: "scanner",
+		Address: address, Hardware: []string{"02-67-00-00-00-02"}, Hostname: "scanner",
 	}}
 }
 
@@ -35,7 +35,7 @@ func TestCreateReservation(t *testing.T) {
 		t.Fatalf("got %v, %v, want revision 2", resp, err)
 	}
 	want := &adminv1.Reservation{
-		Subnet: "10.67.0.0/16", Address: "10.67.0.101", Hardware: "02:67:00:00:00:02", Hostname: "scanner",
+		Subnet: "10.67.0.0/16", Address: "10.67.0.101", Hardware: []string{"02:67:00:00:00:02"}, Hostname: "scanner",
 	}
 	if !proto.Equal(want, resp.GetReservation()) {
 		t.Errorf("got %v, want %v", resp.GetReservation(), want)
@@ -67,18 +67,18 @@ func TestCreateReservation_Refused(t *testing.T) {
 		"none":           {nil, codes.InvalidArgument, "reservation"},
 		"no identifier":  {&adminv1.Reservation{Address: "10.67.0.101"}, codes.InvalidArgument, "no identifier"},
 		"bad address":    {scanner("", "x"), codes.InvalidArgument, "address"},
-		"bad hardware":   {&adminv1.Reservation{Hardware: "02:67"}, codes.InvalidArgument, "hardware"},
-		"bad client id":  {&adminv1.Reservation{ClientId: "xyz"}, codes.InvalidArgument, "client identifier"},
-		"no subnet":      {&adminv1.Reservation{Hardware: "02:67:00:00:00:02"}, codes.InvalidArgument, "subnet"},
+		"bad hardware":   {&adminv1.Reservation{Hardware: []string{"02:67"}}, codes.InvalidArgument, "hardware"},
+		"bad client id":  {&adminv1.Reservation{ClientId: []string{"xyz"}}, codes.InvalidArgument, "client identifier"},
+		"no subnet":      {&adminv1.Reservation{Hardware: []string{"02:67:00:00:00:02"}}, codes.InvalidArgument, "subnet"},
 		"unknown subnet": {scanner("10.9.0.0/16", ""), codes.NotFound, "10.9.0.0/16"},
 		"outside":        {scanner("", "10.9.0.1"), codes.InvalidArgument, "10.9.0.1"},
 		"address taken":  {scanner("", "10.67.0.100"), codes.InvalidArgument, "10.67.0.100"},
 		"identifier taken": {
-			&adminv1.Reservation{Address: "10.67.0.101", Hardware: "02:67:00:00:00:01"},
+			&adminv1.Reservation{Address: "10.67.0.101", Hardware: []string{"02:67:00:00:00:01"}},
 			codes.InvalidArgument, "02:67:00:00:00:01",
 		},
 		"options": {
-			&adminv1.Reservation{Hardware: "02:67:00:00:00:02", Options: []*adminv1.Option{{Code: 7}}},
+			&adminv1.Reservation{Hardware: []string{"02:67:00:00:00:02"}, Options: []*adminv1.Option{{Code: 7}}},
 			codes.InvalidArgument, "options",
 		},
 	} {
@@ -101,19 +101,19 @@ func TestUpdateReservation(t *testing.T) {
 	}{
 		"hostname by address": {
 			"10.67.0.100", &adminv1.Reservation{Hostname: "plotter", Address: "10.67.0.7"}, []string{"hostname"},
-			&adminv1.Reservation{Address: "10.67.0.100", Hardware: "02:67:00:00:00:01", Hostname: "plotter"},
+			&adminv1.Reservation{Address: "10.67.0.100", Hardware: []string{"02:67:00:00:00:01"}, Hostname: "plotter"},
 		},
 		"address by hardware": {
 			"02:67:00:00:00:01", &adminv1.Reservation{Address: "10.67.0.102"}, []string{"address"},
-			&adminv1.Reservation{Address: "10.67.0.102", Hardware: "02:67:00:00:00:01", Hostname: "printer"},
+			&adminv1.Reservation{Address: "10.67.0.102", Hardware: []string{"02:67:00:00:00:01"}, Hostname: "printer"},
 		},
 		"identifier exchanged": {
-			"10.67.0.100", &adminv1.Reservation{ClientId: "ff0102"}, []string{"hardware", "client_id"},
-			&adminv1.Reservation{Address: "10.67.0.100", ClientId: "ff0102", Hostname: "printer"},
+			"10.67.0.100", &adminv1.Reservation{ClientId: []string{"ff0102"}}, []string{"hardware", "client_id"},
+			&adminv1.Reservation{Address: "10.67.0.100", ClientId: []string{"ff0102"}, Hostname: "printer"},
 		},
 		"hostname taken away": {
 			"10.67.0.100", &adminv1.Reservation{}, []string{"hostname", "rarp"},
-			&adminv1.Reservation{Address: "10.67.0.100", Hardware: "02:67:00:00:00:01"},
+			&adminv1.Reservation{Address: "10.67.0.100", Hardware: []string{"02:67:00:00:00:01"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestDeleteReservation(t *testing.T) {
 func TestReservation_KeyInSeveralSubnets(t *testing.T) {
 	client := adminv1.NewReservationServiceClient(serve(t, sample(t)))
 	_, err := client.CreateReservation(deadline(t), &adminv1.CreateReservationRequest{
-		Reservation: &adminv1.Reservation{Subnet: "10.68.0.0/24", Hardware: "02:67:00:00:00:01"},
+		Reservation: &adminv1.Reservation{Subnet: "10.68.0.0/24", Hardware: []string{"02:67:00:00:00:01"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -197,6 +197,50 @@ func TestReservation_KeyInSeveralSubnets(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// A reservation for a place goes through all verbs, and so does one that is in no subnet.
+func TestReservation_PlacesAndGlobal_V4_087(t *testing.T) {
+	client := adminv1.NewReservationServiceClient(serve(t, sample(t)))
+	for _, r := range []*adminv1.Reservation{
+		{Address: "10.67.0.101", CircuitId: []string{"text:ge-1"}, RemoteId: []string{"0a:0b", "0c"}, OneDevice: true},
+		{Subnet: "global", Hardware: []string{"02:67:00:00:00:02", "0267.0000.0003"}, Hostname: "twin"},
+	} {
+		if _, err := client.CreateReservation(deadline(t), &adminv1.CreateReservationRequest{Reservation: r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resp, err := client.UpdateReservation(deadline(t), &adminv1.UpdateReservationRequest{
+		Key: "circuit-id:67652d31", Reservation: &adminv1.Reservation{RelayId: []string{"ff"}},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"relay_id", "remote_id"}},
+	})
+	want := &adminv1.Reservation{
+		Subnet: "10.67.0.0/16", Address: "10.67.0.101", CircuitId: []string{"67652d31"}, RelayId: []string{"ff"},
+		OneDevice: true,
+	}
+	if err != nil || !proto.Equal(want, resp.GetReservation()) {
+		t.Errorf("got %v, %v, want %v", resp.GetReservation(), err, want)
+	}
+	list, err := client.ListReservations(deadline(t), &adminv1.ListReservationsRequest{Subnet: "global"})
+	want = &adminv1.Reservation{
+		Subnet: "global", Hardware: []string{"02:67:00:00:00:02", "02:67:00:00:00:03"}, Hostname: "twin",
+	}
+	if err != nil || len(list.GetReservations()) != 1 || !proto.Equal(want, list.GetReservations()[0]) {
+		t.Errorf("got %v, %v, want %v", list.GetReservations(), err, want)
+	}
+	list, err = client.ListReservations(deadline(t), &adminv1.ListReservationsRequest{Search: "67652D31"})
+	if err != nil || len(list.GetReservations()) != 1 {
+		t.Errorf("by circuit: %v, %v, want one", list.GetReservations(), err)
+	}
+	for _, key := range []string{"relay-id:ff", "02:67:00:00:00:03"} {
+		if _, err := client.DeleteReservation(deadline(t), &adminv1.DeleteReservationRequest{Key: key}); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	_, err = client.CreateReservation(deadline(t), &adminv1.CreateReservationRequest{Reservation: &adminv1.Reservation{
+		Address: "10.67.0.101", CircuitId: []string{"01"}, Hardware: []string{"02:67:00:00:00:02"},
+	}})
+	wantCode(t, err, codes.InvalidArgument)
 }
 
 func TestListReservations_Filters(t *testing.T) {

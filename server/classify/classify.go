@@ -56,6 +56,8 @@ type Set struct {
 	classes     []class
 	byName      map[string]int
 	definitions *option.Definitions
+	templates   []int             // into classes: those of whose values reserved knows some
+	reserved    func(string) bool // says whether a reservation is for a class
 }
 
 // class is a class of the file with its expression.
@@ -99,6 +101,10 @@ func New(c *config.Compiled) (*Set, []config.Problem) {
 		n.at, n.before, n.dated = config.DatedClass(name)
 		n.readyMade = n.index < 0
 		s.named = append(s.named, n)
+	}
+	s.reserved = c.ReservesClass
+	for _, name := range c.ReservingTemplates {
+		s.templates = append(s.templates, s.byName[name])
 	}
 	return s, problems
 }
@@ -147,7 +153,7 @@ func (s *Set) compile(c *config.Config) []config.Problem {
 //
 // The evaluation is bounded: expressions have no loops, and each may cost so much only (costMax).
 func (s *Set) Of(p *Packet, known bool) (names []string, errors []error) {
-	if len(s.named) == 0 {
+	if len(s.named)+len(s.templates) == 0 {
 		return nil, nil
 	}
 	e := evaluation{set: s, packet: p, known: known}
@@ -172,6 +178,12 @@ func (s *Set) Of(p *Packet, known bool) (names []string, errors []error) {
 			names = s.withValue(names, n.name, e.done[n.index].value)
 		}
 	}
+	for _, i := range s.templates {
+		name, made := e.made(i)
+		if made && s.reserved(name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
 	return names, e.errors
 }
 
@@ -183,6 +195,14 @@ func (s *Set) withValue(names []string, template, value string) []string {
 		return names
 	}
 	return append(names, name)
+}
+
+// made returns the class of the value that template i makes, if it makes one.
+func (e *evaluation) made(i int) (string, bool) {
+	if !e.in(i, "") {
+		return "", false
+	}
+	return config.ClassOfValue(e.set.classes[i].name, e.done[i].value)
 }
 
 // undecided says whether nobody can tell who is in the class, because it was not compiled.

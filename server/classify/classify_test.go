@@ -185,6 +185,25 @@ func TestOf_Template(t *testing.T) {
 	}
 }
 
+// A template of which reservations name values is evaluated once, however many these are, and told only if the
+// client's value is one of them. A class with a test is told like any other that decides.
+func TestOf_ReservedClasses(t *testing.T) {
+	c := &config.Config{
+		Classes: []config.Class{
+			{Name: "port", Template: `hex(relay.circuit_id)`},
+			{Name: "other", Template: `hex(relay.remote_id)`},
+			{Name: "it", Test: `pkt.relayed`},
+		},
+		Reservations: []config.Reservation{
+			{Class: []string{"port:67652d30", "port:00"}}, {Class: []string{"other:01"}}, {Class: []string{"it"}},
+		},
+	}
+	names, errs := compile(t, c).Of(packet(), false)
+	if d := cmp.Diff([]string{"it", "port:67652d30"}, names); d != "" || len(errs) > 0 {
+		t.Errorf("errors %v, -want +got\n%s", errs, d)
+	}
+}
+
 // What nothing depends on is not evaluated: it would fail here.
 func TestOf_OnlyWhatIsUsed(t *testing.T) {
 	c := &config.Config{

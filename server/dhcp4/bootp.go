@@ -64,7 +64,7 @@ func (c *chooser) bootp() {
 	if !knows && (!booked || through) {
 		c.d.Command = storage.Bind{Client: c.client(), Link: c.d.Path.Link, Addr: a, Mode: storage.BOOTP}
 		c.d.Drop = true
-		_, reserved := reservation(c.d.place.link.Subnets, c.d.keys)
+		_, reserved := c.d.reservation(c.d.place.link)
 		c.d.Stranger = !reserved && !c.holds(a)
 	}
 }
@@ -104,13 +104,13 @@ func (c *chooser) knows(a netip.Addr) bool {
 // bootServed says whether BOOTP clients like this one are served on the link: it has a reservation, or there
 // are pools for it.
 func (c *chooser) bootServed() bool {
-	_, known := reservation(c.d.place.link.Subnets, c.d.keys)
+	_, known := c.d.reservation(c.d.place.link)
 	return known || c.bootPools()
 }
 
 // bootPools says whether the link has pools for BOOTP that are open to the client.
 func (c *chooser) bootPools() bool {
-	res, _ := reservation(c.d.place.link.Subnets, c.d.keys)
+	res, _ := c.d.reservation(c.d.place.link)
 	for _, s := range c.d.place.link.Subnets {
 		for _, p := range s.Pools {
 			if s.Open(c.d.Classes) && p.Open(c.d.Classes) &&

@@ -3,6 +3,7 @@ package dhcp4
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"port67/storage"
@@ -157,14 +158,26 @@ func (q *Query) relayInfo() string {
 	return string(b)
 }
 
-// reservation returns the client's reservation in the first of subnets that has one.
-func reservation(subnets []*config.CompiledSubnet, keys []lease.Key) (*config.CompiledReservation, bool) {
-	for _, s := range subnets {
-		if r, ok := s.ReservationFor(keys...); ok {
-			return r, true
-		}
+// reservation returns the client's reservation on link, which may be nil.
+func (d *Decision) reservation(link *config.Link) (*config.CompiledReservation, bool) {
+	if link == nil {
+		return nil, false
 	}
-	return nil, false
+	id := d.identity()
+	return link.ReservationFor(&id)
+}
+
+// identity returns what reservations may know the client by.
+func (d *Decision) identity() config.Identity {
+	relayInfo := ""
+	if d.Config.ReservesPlaces() {
+		relayInfo = string(d.relayInfo)
+	}
+	classes := d.Classes
+	if d.class != "" {
+		classes = append(slices.Clip(classes), d.class)
+	}
+	return d.Config.Identity(d.Key, d.keys[len(d.keys)-1], relayInfo, classes)
 }
 
 // addrOf reads an address of four octets.

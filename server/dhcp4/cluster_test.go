@@ -152,7 +152,7 @@ func TestReply_V4_064_InnermostSettingWins(t *testing.T) {
 		{"subnet", func(c *config.Config) { c.Subnets[2].Options = name("subnet") }},
 		{"pool", func(c *config.Config) { c.Subnets[2].Pools[0].Options = name("pool") }},
 		{"reservation", func(c *config.Config) {
-			c.Subnets[2].Reservations = []config.Reservation{{Hardware: mac(1),
+			c.Subnets[2].Reservations = []config.Reservation{{Hardware: [][]byte{mac(1)},
 				Settings: config.Settings{Options: name("reservation")}}}
 		}},
 	}

@@ -133,6 +133,11 @@ type Decision struct {
 	trace    *Trace
 	ingress  *Ingress
 	keys     []lease.Key
+	// relayInfo is option 82 of the message or, in a renewal, of the lease; class is what the lease has beside
+	// it: the class of its reservation.
+	relayInfo []byte
+	class     string
+
 	place    place
 	mode     storage.Mode
 	addr     netip.Addr // what the client names; zero if nothing
@@ -235,35 +240,42 @@ func (c *chooser) path(link string) Path {
 }
 
 // classify finds the classes of the client, which is located, and says whether it is not to be served because
-// of them (V4-088). On a link that has no subnet nobody is known.
+// of them (V4-088). On a link that has no subnet nobody is known. The tests of classes know who has a
+// reservation by anything but a class.
 func (c *chooser) classify() (denied bool) {
-	class, known := config.Unknown, false
-	if link := c.d.place.link; link != nil {
-		_, known = reservation(link.Subnets, c.d.keys)
+	if c.self.Classes != nil || c.d.Config.ReservesPlaces() || c.d.Config.ReservesClasses() {
+		c.recall()
 	}
-	if known {
-		class = config.Known
-	}
-	c.d.Classes = []string{class}
+	_, known := c.d.reservation(c.d.place.link)
+	c.d.Classes = []string{""} // known or unknown
 	if c.self.Classes != nil {
 		var names []string
-		names, c.d.ClassErrors = c.self.Classes.Of(c.q, c.in, c.relayInfo(), known)
+		names, c.d.ClassErrors = c.self.Classes.Of(c.q, c.in, c.d.relayInfo, known)
 		c.d.Classes = append(c.d.Classes, names...)
+	}
+	if !known && c.d.Config.ReservesClasses() {
+		_, known = c.d.reservation(c.d.place.link)
+	}
+	if c.d.Classes[0] = config.Unknown; known {
+		c.d.Classes[0] = config.Known
 	}
 	return c.d.Config.Denies(c.d.Classes)
 }
 
-// relayInfo returns option 82 of the message. A renewal does not pass the relay: then it is what came with
-// the last message of the client that did, if the client has that lease still (V4-155).
-func (c *chooser) relayInfo() []byte {
-	if rai, ok := c.q.Options.Get(optRelayInfo); ok || c.q.Relayed() || c.q.CIAddr.IsUnspecified() {
-		return rai
+// recall notes option 82 of the message. A renewal does not pass the relay: then it is what came with the
+// last message of the client that did, if the client has that lease still (V4-155), and so is the class by
+// which it has its reservation.
+func (c *chooser) recall() {
+	rai, ok := c.q.Options.Get(optRelayInfo)
+	c.d.relayInfo = rai
+	if ok || c.q.Relayed() || c.q.CIAddr.IsUnspecified() {
+		return
 	}
 	l, ok := c.view.Lease(c.q.CIAddr)
 	if !ok || l.Client != c.d.Key || l.FreeFrom() <= c.view.Clock() {
-		return nil
+		return
 	}
-	return []byte(l.RelayInfo)
+	c.d.relayInfo, c.d.class = []byte(l.RelayInfo), l.Class
 }
 
 // admit classifies the client. It is false if the message ends here.

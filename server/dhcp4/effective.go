@@ -25,7 +25,7 @@ func (d *Decision) settings() *config.Effective {
 		s = sub
 	}
 	pool, _ := s.PoolOf(d.addr)
-	res, _ := reservation(d.place.link.Subnets, d.keys)
+	res, _ := d.reservation(d.place.link)
 	return effective(d.Config, s, pool, res, d.Classes)
 }
 
@@ -37,7 +37,7 @@ func (c *chooser) settingsFor(a netip.Addr) *config.Effective {
 		s = sub
 		pool, _ = s.PoolOf(a)
 	}
-	res, _ := reservation(c.d.place.link.Subnets, c.d.keys)
+	res, _ := c.d.reservation(c.d.place.link)
 	return effective(c.d.Config, s, pool, res, c.d.Classes)
 }
 

@@ -52,7 +52,7 @@ func testConfig() *config.Config {
 				Prefix: netip.MustParsePrefix("10.67.0.0/24"),
 				Pools:  []config.Pool{pool("10.67.0.100", "10.67.0.199")},
 				Reservations: []config.Reservation{{
-					Hardware: mac(0x51), Address: ip("10.67.0.50"), Hostname: "printer",
+					Hardware: [][]byte{mac(0x51)}, Address: ip("10.67.0.50"), Hostname: "printer",
 				}},
 			},
 			{

@@ -40,7 +40,7 @@ func (c *chooser) stranger(a netip.Addr) bool {
 	if !ok || l.Client == c.d.Key || l.FreeFrom() <= c.view.Clock() {
 		return false
 	}
-	_, reserved := reservation(c.d.place.link.Subnets, c.d.keys)
+	_, reserved := c.d.reservation(c.d.place.link)
 	return !reserved
 }
 

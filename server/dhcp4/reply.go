@@ -96,10 +96,7 @@ func (d *Decision) grant(a netip.Addr, told lease.Seconds) (grant, bool) {
 		return grant{}, false
 	}
 	g := grant{subnet: s, told: told}
-	g.reservation, ok = s.ReservationFor(d.keys...)
-	if !ok {
-		g.reservation, _ = reservation(s.Link.Subnets, d.keys)
-	}
+	g.reservation, _ = d.reservation(s.Link)
 	pool, _ := s.PoolOf(a)
 	g.Effective = effective(d.Config, s, pool, g.reservation, d.Classes)
 	if d.Reply == OfferMsg {

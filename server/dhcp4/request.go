@@ -158,7 +158,8 @@ func (c *chooser) renewal() {
 		!c.d.place.has(c.d.addr) {
 		return
 	}
-	told, extend, ok, remaining := c.view.Renewal(c.d.addr, c.d.Key, c.d.Classes, c.q.asked(), c.self.Upper)
+	told, extend, ok, remaining := c.view.Renewal(c.d.addr, c.d.Key, c.q.relayInfo(), c.d.Classes, c.q.asked(),
+		c.self.Upper)
 	c.d.Local.Lease.Addr = c.d.addr
 	if !ok {
 		c.d.Local.Told, c.d.Fallback = remaining, remaining >= promiseMin

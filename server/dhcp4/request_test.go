@@ -225,7 +225,7 @@ func TestRequest_RFC2131_4_3_2_Renewing(t *testing.T) {
 			renew(1, "10.67.0.120"), here("10.67.0.120"), ack, "10.67.0.120"},
 		{"V4-158 has a reservation now, and it is free", func(w *world) {
 			bound(1, "10.67.0.120")(w)
-			w.reconfigure(func(c *config.Config) { c.Subnets[0].Reservations[0].Hardware = mac(1) })
+			w.reconfigure(func(c *config.Config) { c.Subnets[0].Reservations[0].Hardware = [][]byte{mac(1)} })
 			w.advance(3600 + 5000)
 		}, renew(1, "10.67.0.120"), here("10.67.0.120"), nak, ""},
 	})

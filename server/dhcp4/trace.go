@@ -2,7 +2,6 @@ package dhcp4
 
 import (
 	"net/netip"
-	"slices"
 
 	"port67/storage"
 	"port67/storage/config"
@@ -22,9 +21,9 @@ type Trace struct {
 	Mode     storage.Mode           // of a REQUEST or a BOOTREQUEST
 	Named    netip.Addr             // the address that the message is about; invalid if none
 	ServerID netip.Addr
-	// Reservation is the client's on the link, and ReservedBy the Key that it is known by there.
+	// Reservation is the client's on the link, and ReservedBy what it is known by there, in words.
 	Reservation *config.CompiledReservation
-	ReservedBy  lease.Key
+	ReservedBy  string
 	// Denied says that the client is in a class that is not served.
 	Denied bool
 	// First is the node whose turn it is first, and Chosen that the client named it. Ahead is who was to be
@@ -116,13 +115,9 @@ func (t *Trace) decided(c *chooser) {
 	if d.place.link == nil {
 		return
 	}
-	t.Reservation, _ = reservation(d.place.link.Subnets, d.keys)
-	if t.Reservation != nil {
-		if i := slices.IndexFunc(d.keys, func(k lease.Key) bool {
-			return slices.Contains(t.Reservation.Keys, k)
-		}); i >= 0 {
-			t.ReservedBy = d.keys[i]
-		}
+	id := d.identity()
+	if r, ok := d.place.link.ReservationFor(&id); ok {
+		t.Reservation, t.ReservedBy = r, r.KnownBy(&id)
 	}
 }
 

@@ -153,11 +153,8 @@ func (b *builder) effective() *config.Effective {
 	if !ok {
 		return nil
 	}
-	keys := []lease.Key{f.Client}
-	if f.CHAddr != "" {
-		keys = append(keys, lease.HardwareKey(f.HType, []byte(f.CHAddr)))
-	}
-	r, known := s.Link.ReservationFor(keys...)
+	holder := f.config.Holder(&f.Lease)
+	r, known := s.Link.ReservationFor(&holder)
 	class := config.Unknown
 	if known {
 		class = config.Known

@@ -46,7 +46,7 @@ func office(t *testing.T) *storage.State {
 			Range: config.AddrRange{First: addr("10.67.0.10"), Last: addr("10.67.0.19")},
 		}},
 		Reservations: []config.Reservation{{
-			Hardware: []byte{2, 0x67, 0, 0, 0, 9}, Address: addr("10.67.0.15"),
+			Hardware: [][]byte{{2, 0x67, 0, 0, 0, 9}}, Address: addr("10.67.0.15"),
 		}},
 	}}}})
 	for n, a := range []string{"10.67.0.11", "10.67.0.12"} {

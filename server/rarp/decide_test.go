@@ -49,7 +49,7 @@ func configured(t *testing.T) *world {
 func testConfig() *config.Config {
 	prefix := netip.MustParsePrefix
 	reserved := func(last byte, addr string, rarp bool) config.Reservation {
-		return config.Reservation{Hardware: mac(last), Address: ip(addr), RARP: rarp}
+		return config.Reservation{Hardware: [][]byte{mac(last)}, Address: ip(addr), RARP: rarp}
 	}
 	return &config.Config{
 		SharedNetworks: []config.SharedNetwork{{

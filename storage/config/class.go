@@ -184,6 +184,12 @@ func (c *Compiled) compileClasses() {
 	for _, name := range c.Config.guards() {
 		used[strings.TrimPrefix(name, notPrefix)] = true
 	}
+	c.reservedClasses()
+	for name := range c.reserved { //tidy:sorted it goes from one set into another
+		if _, value := TemplateOf(name); !value {
+			used[name] = true
+		}
+	}
 	take := func(name string) {
 		if used[name] {
 			used[name] = false
@@ -199,6 +205,31 @@ func (c *Compiled) compileClasses() {
 	}
 	for _, name := range slices.Concat(c.Config.Deny, c.Config.guards()) {
 		take(strings.TrimPrefix(name, notPrefix)) // Values that only a guard names.
+	}
+}
+
+// reservedClasses notes the classes that reservations are for, and which of them are made by templates.
+func (c *Compiled) reservedClasses() {
+	c.reserved = make(map[string]bool)
+	made := make(map[string]bool)
+	note := func(list []Reservation) {
+		for i := range list {
+			for _, name := range list[i].Class {
+				c.reserved[name] = true
+				if template, ok := TemplateOf(name); ok {
+					made[template] = true
+				}
+			}
+		}
+	}
+	note(c.Config.Reservations)
+	for i := range c.Config.Subnets {
+		note(c.Config.Subnets[i].Reservations)
+	}
+	for i := range c.Config.Classes {
+		if name := c.Config.Classes[i].Name; made[name] {
+			c.ReservingTemplates = append(c.ReservingTemplates, name)
+		}
 	}
 }
 
@@ -232,6 +263,9 @@ func (c *Config) guards() []string {
 		for j := range s.Reservations {
 			settings(&s.Reservations[j].Settings)
 		}
+	}
+	for i := range c.Reservations {
+		settings(&c.Reservations[i].Settings)
 	}
 	return out
 }

@@ -27,12 +27,15 @@ type Compiled struct {
 	Quotas *Quotas
 	// Pressure says that lease times anywhere depend on the use of pools.
 	Pressure bool
-	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or a
-	// limit or are ignored, and those that a guard names. Of a template with a limit all values decide.
-	// Ready-made ones come first, then in the order of the file.
+	// Named are the classes that decide about anything, beside Known and Unknown: those that have settings or
+	// a limit or are ignored, and those that a guard or, values aside, a reservation names. Of a template
+	// with a limit all values decide. Ready-made ones come first, then in the order of the file.
 	Named []string
 	// Patient says that MinSecs is set at some level.
 	Patient bool
+	// ReservingTemplates are the classes with a template, in the order of the file, of whose values some have
+	// a reservation: a client is in the class of such a value if ReservesClass says so.
+	ReservingTemplates []string
 
 	probes       bool            // somebody's addresses are probed
 	probed       []*CompiledPool // in the order of the file
@@ -43,6 +46,11 @@ type Compiled struct {
 	byLink        map[string]*Link
 	byServiceAddr map[netip.Addr]*CompiledSubnet
 	byRARP        map[lease.Key][]*CompiledReservation // nil without any
+
+	steps    []step          // in which clients are looked up among the reservations
+	used     []step          // the same, in no order
+	byPlace  bool            // a reservation names a place
+	reserved map[string]bool // the classes that reservations are for
 }
 
 // Link is one broadcast domain: a shared network, or a subnet by itself. Its name is that of the shared
@@ -51,7 +59,9 @@ type Link struct {
 	Name    string
 	Subnets []*CompiledSubnet
 
-	guard guard // of the shared network
+	guard        guard // of the shared network
+	countsGlobal bool
+	global       *reservationIndex // nil if global reservations do not count
 }
 
 // CompiledSubnet is a subnet with its effective settings.
@@ -65,8 +75,8 @@ type CompiledSubnet struct {
 	Reserved   []*CompiledReservation
 
 	guard   guard
-	byRange []poolRange // by ascending address
-	byKey   map[lease.Key]*CompiledReservation
+	byRange []poolRange      // by ascending address
+	index   reservationIndex // of those that count
 	byAddr  map[netip.Addr]*CompiledReservation
 }
 
@@ -87,13 +97,16 @@ type CompiledPool struct {
 	guard guard
 }
 
-// CompiledReservation is a reservation with the Keys of its identifiers, hardware address first.
+// CompiledReservation is a reservation with the Keys of its device, hardware addresses first.
 type CompiledReservation struct {
 	*Reservation
+	// Subnet is where it stands. That of a global one is the subnet of its address, nil if it has none.
 	Subnet *CompiledSubnet
 	Keys   []lease.Key
 	// Effective is what holds for the client, if no class and no pool has a say.
 	Effective *Effective
+
+	places []place
 }
 
 // Compile returns c with everything inherited and indexed, or what is wrong with it. It keeps c, which the
@@ -129,22 +142,28 @@ func compile(c *Config) *Compiled {
 		}
 	}
 	outerOf := make(map[*SharedNetwork]*Effective)
+	promised := c.promisedGlobally()
 	for i := range c.Subnets {
 		sub := &c.Subnets[i]
 		name, outer, admits := sub.Prefix.String(), out.Global, guard{}
+		counts := bothCount.under(&c.ReservationScope)
 		if n := networkOf[sub.Prefix]; n != nil {
 			if outerOf[n] == nil {
 				outerOf[n] = out.Global.under(&n.Settings)
 			}
 			name, outer, admits = n.Name, outerOf[n], guardOf(n.Classes, n.Period)
+			counts = counts.under(&n.ReservationScope)
 		}
 		link := out.link(name)
 		link.guard = admits
-		out.add(sub, link, outer)
+		counts = counts.under(&sub.ReservationScope)
+		link.countsGlobal = link.countsGlobal || counts.global
+		out.add(sub, link, outer, counts.inSubnet, promised)
 	}
 	out.probes = c.probes()
 	slices.SortFunc(out.Links, func(a, b *Link) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(out.bySubnet, func(a, b *CompiledSubnet) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	out.compileReservations()
 	return out
 }
 
@@ -159,15 +178,15 @@ func (c *Compiled) link(name string) *Link {
 	return l
 }
 
-// add compiles sub, whose settings stand under outer, into c.
-func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
+// add compiles sub, whose settings stand under outer, into c. counts says whether its reservations do;
+// promised are the addresses of the global ones, ascending.
+func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective, counts bool, promised []netip.Addr) {
 	s := &CompiledSubnet{
 		Subnet:     sub,
 		Allocation: sub.Allocation.withDefault(),
 		Link:       link,
 		guard:      guardOf(sub.Classes, sub.Period),
 		Effective:  outer.under(&sub.Settings),
-		byKey:      make(map[lease.Key]*CompiledReservation),
 		byAddr:     make(map[netip.Addr]*CompiledReservation),
 	}
 	link.Subnets = append(link.Subnets, s)
@@ -178,20 +197,21 @@ func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
 	holes := slices.Clone(sub.Exclude)
 	for i := range sub.Reservations {
 		r := &sub.Reservations[i]
-		compiled := &CompiledReservation{
-			Reservation: r, Subnet: s, Keys: r.Keys(), Effective: s.Effective.under(&r.Settings),
-		}
+		compiled := c.compileReservation(r, s, s.Effective)
 		s.Reserved = append(s.Reserved, compiled)
-		for _, k := range compiled.Keys {
-			s.byKey[k] = compiled
+		if counts {
+			s.index.add(compiled)
 		}
 		if r.Address.IsValid() {
-			s.byAddr[r.Address] = compiled
 			holes = append(holes, AddrRange{r.Address, r.Address})
 		}
-		if r.RARP {
-			c.addRARP(compiled)
+	}
+	from, _ := slices.BinarySearchFunc(promised, sub.Prefix.Addr(), netip.Addr.Compare)
+	for _, a := range promised[from:] {
+		if !sub.Prefix.Contains(a) {
+			break
 		}
+		holes = append(holes, AddrRange{a, a})
 	}
 	for i := range sub.Pools {
 		if p := s.addPool(&sub.Pools[i], holes); p.Effective.Probe.Wanted() {
@@ -201,13 +221,16 @@ func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective) {
 	slices.SortFunc(s.byRange, func(a, b poolRange) int { return a.First.Compare(b.First) })
 }
 
-// addRARP makes r known to those who ask for it by RARP: by its hardware address, which it has.
-func (c *Compiled) addRARP(r *CompiledReservation) {
-	if c.byRARP == nil {
-		c.byRARP = make(map[lease.Key][]*CompiledReservation)
+// promisedGlobally returns the addresses of the global reservations, ascending.
+func (c *Config) promisedGlobally() []netip.Addr {
+	var out []netip.Addr
+	for i := range c.Reservations {
+		if a := c.Reservations[i].Address; a.IsValid() {
+			out = append(out, a)
+		}
 	}
-	key := lease.HardwareKey(htypeEthernet, r.Hardware)
-	c.byRARP[key] = append(c.byRARP[key], r)
+	slices.SortFunc(out, netip.Addr.Compare)
+	return out
 }
 
 func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) *CompiledPool {
@@ -222,21 +245,6 @@ func (s *CompiledSubnet) addPool(p *Pool, holes []AddrRange) *CompiledPool {
 	s.Pools = append(s.Pools, compiled)
 	return compiled
 }
-
-// Keys returns the Keys of the identifiers of r, hardware address first. All of them are one client.
-func (r *Reservation) Keys() []lease.Key {
-	var keys []lease.Key
-	if len(r.Hardware) > 0 {
-		keys = append(keys, lease.HardwareKey(htypeEthernet, r.Hardware))
-	}
-	if len(r.ClientID) > 0 {
-		keys = append(keys, lease.ClientIDKey(r.ClientID))
-	}
-	return keys
-}
-
-// htypeEthernet is the hardware type of the addresses in reservations (RFC 1700, ARP parameters).
-const htypeEthernet = 1
 
 // comparePrefixes orders prefixes by address, the wider one first.
 func comparePrefixes(a, b netip.Prefix) int {

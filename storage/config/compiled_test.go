@@ -46,11 +46,11 @@ func office(t *testing.T) *Config {
 				Exclude: []AddrRange{span(t, "10.67.1.5-10.67.1.9")},
 				Reservations: []Reservation{
 					{
-						Hardware: []byte{2, 0x67, 0, 0, 0, 1}, ClientID: []byte{1, 2, 0x67, 0, 0, 0, 1},
+						Hardware: [][]byte{{2, 0x67, 0, 0, 0, 1}}, ClientID: [][]byte{{1, 2, 0x67, 0, 0, 0, 1}},
 						Address: addr("10.67.1.100"), Hostname: "printer",
 						Settings: Settings{Options: []Option{{Code: 7, Data: []byte{10, 67, 0, 9}}}},
 					},
-					{ClientID: []byte("\x00scanner"), Address: addr("10.67.0.101")},
+					{ClientID: [][]byte{[]byte("\x00scanner")}, Address: addr("10.67.0.101")},
 				},
 			},
 			{Prefix: prefix("10.68.0.0/22")},
@@ -197,19 +197,21 @@ func TestReservationFor_AllIdentifiersAreOneClient(t *testing.T) {
 	s, _ := c.SubnetOf(addr("10.67.0.1"))
 	hardware := lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 1})
 	clientID := lease.ClientIDKey([]byte{1, 2, 0x67, 0, 0, 0, 1})
-	for _, keys := range [][]lease.Key{{hardware}, {clientID}, {lease.ClientIDKey([]byte("other")), hardware}} {
-		r, ok := s.ReservationFor(keys...)
+	for _, keys := range [][2]lease.Key{{hardware}, {clientID}, {lease.ClientIDKey([]byte("other")), hardware}} {
+		id := c.Identity(keys[0], keys[1], "", nil)
+		r, ok := s.DeviceFor(&id)
 		if !ok || r.Address != addr("10.67.1.100") {
 			t.Errorf("reservation for %v is %v, %v; want the printer's", keys, r, ok)
 		}
-		if l, ok := s.Link.ReservationFor(keys...); !ok || l != r {
+		if l, ok := s.Link.ReservationFor(&id); !ok || l != r {
 			t.Errorf("reservation on the link for %v is %v, %v; want the subnet's", keys, l, ok)
 		}
 	}
-	if _, ok := s.ReservationFor(lease.HardwareKey(6, []byte{2, 0x67, 0, 0, 0, 1})); ok {
+	other := c.Identity(lease.HardwareKey(6, []byte{2, 0x67, 0, 0, 0, 1}), "", "", nil)
+	if _, ok := s.Link.ReservationFor(&other); ok {
 		t.Error("another hardware type with the same octets has the reservation")
 	}
-	if r, ok := s.ReservationAt(addr("10.67.0.101")); !ok || string(r.ClientID) != "\x00scanner" {
+	if r, ok := s.ReservationAt(addr("10.67.0.101")); !ok || string(r.ClientID[0]) != "\x00scanner" {
 		t.Errorf("reservation at 10.67.0.101 is %v, %v; want the scanner's", r, ok)
 	}
 }
@@ -246,8 +248,8 @@ func TestCompile_RP_007_OnlyReservationsThatSayRARP(t *testing.T) {
 	}
 	conf.Subnets[0].Reservations[0].RARP = true
 	conf.Subnets[2].Reservations = []Reservation{
-		{Hardware: []byte{2, 0x67, 0, 0, 0, 1}, Address: addr("10.69.0.9"), RARP: true},
-		{Hardware: []byte{2, 0x67, 0, 0, 0, 2}, Address: addr("10.69.0.10")},
+		{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 1}}, Address: addr("10.69.0.9"), RARP: true},
+		{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 2}}, Address: addr("10.69.0.10")},
 	}
 	c := compiled(t, conf)
 	if !c.HasRARP() {

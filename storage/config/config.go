@@ -38,6 +38,11 @@ type Config struct {
 	NakDenied      bool            `json:"nak_denied,omitempty"`
 	SharedNetworks []SharedNetwork `json:"shared_networks,omitempty"`
 	Subnets        []Subnet        `json:"subnets,omitempty"`
+	// Reservations are for clients on any link; their addresses are in any of Subnets.
+	Reservations []Reservation `json:"reservations,omitempty"`
+	// ReservationIdentifiers is what clients are known by, the foremost first (V4-087); none is Identifiers.
+	ReservationIdentifiers []Identifier `json:"reservation_identifiers,omitempty"`
+	ReservationScope
 }
 
 // Settings are what can be said at every level: global, shared network, subnet, pool, class, reservation. A
@@ -192,6 +197,7 @@ type SharedNetwork struct {
 	Classes []string `json:"classes,omitempty"`
 	Period
 	Settings
+	ReservationScope
 	Subnets []netip.Prefix `json:"subnets"`
 }
 
@@ -203,6 +209,7 @@ type Subnet struct {
 	Classes []string `json:"classes,omitempty"`
 	Period
 	Settings
+	ReservationScope
 	// Relays are the only relay agents (giaddr) whose packets are taken for this subnet; none means all.
 	Relays         []netip.Addr  `json:"relays,omitempty"`
 	ServiceAddress netip.Addr    `json:"service_address,omitzero"`
@@ -235,16 +242,4 @@ type Pool struct {
 type AddrRange struct {
 	First netip.Addr `json:"first"`
 	Last  netip.Addr `json:"last"`
-}
-
-// Reservation is an address or options promised to a client. At least one identifier is set; a client that
-// has any of them is the client, and all of them are one client.
-type Reservation struct {
-	Hardware []byte     `json:"hardware,omitempty"`  // htype 1
-	ClientID []byte     `json:"client_id,omitempty"` // option 61, type octet included
-	Address  netip.Addr `json:"address,omitzero"`
-	Hostname string     `json:"hostname,omitempty"`
-	// RARP says that whoever asks for the address of Hardware by RARP is told it (RFC 903).
-	RARP bool `json:"rarp,omitempty"`
-	Settings
 }

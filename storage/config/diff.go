@@ -72,18 +72,15 @@ func (c *Compiled) stranded(l *lease.Lease) string {
 	if !ok {
 		return "its subnet is gone"
 	}
-	keys := []lease.Key{l.Client}
-	if l.CHAddr != "" {
-		keys = append(keys, lease.HardwareKey(l.HType, []byte(l.CHAddr)))
-	}
-	own, reserved := s.Link.ReservationFor(keys...)
+	holder := c.Holder(l)
+	own, reserved := s.Link.ReservationFor(&holder)
 	if at, ok := s.ReservationAt(l.Addr); ok {
 		if reserved && own == at {
 			return ""
 		}
 		return "it is reserved to another client"
 	}
-	if reserved && own.Address.IsValid() {
+	if reserved && own.Address.IsValid() && own.Subnet.Link == s.Link {
 		return "its client has " + own.Address.String() + " reserved"
 	}
 	p, ok := s.PoolOf(l.Addr)

@@ -98,7 +98,7 @@ func TestDiff_StrandedLeases(t *testing.T) {
 		}},
 		{"reserved to another", func(c *Config) {
 			c.Subnets[0].Reservations = append(c.Subnets[0].Reservations,
-				Reservation{ClientID: []byte("other"), Address: addr("10.67.2.7")})
+				Reservation{ClientID: [][]byte{[]byte("other")}, Address: addr("10.67.2.7")})
 		}, []string{"10.67.2.7: it is reserved to another client"}},
 		{"pool kept for known clients", func(c *Config) { c.Subnets[0].Pools[1].Classes = []string{"known"} }, []string{
 			"10.67.2.7: its pool 10.67.2.0-10.67.2.9 is not open to unknown clients",

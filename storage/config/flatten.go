@@ -61,10 +61,17 @@ func flatten(c *Config) []item {
 		f.leaf("", path, true, joined(n.Subnets, netip.Prefix.String))
 		f.leaf(path, "classes", len(n.Classes) > 0, strings.Join(n.Classes, ", "))
 		f.period(path, n.Period)
+		f.scope(path, &n.ReservationScope)
 		f.settings(path, &n.Settings)
 	}
 	for i := range c.Subnets {
 		f.subnet(&c.Subnets[i])
+	}
+	order := c.ReservationIdentifiers
+	f.leaf("", "reservation identifiers", len(order) > 0, joined(order, Identifier.String))
+	f.scope("", &c.ReservationScope)
+	for i := range c.Reservations {
+		f.reservation("", "global reservation of ", &c.Reservations[i])
 	}
 	return f.items
 }
@@ -105,6 +112,7 @@ func (f *flattener) subnet(s *Subnet) {
 	f.leaf(path, "service address", s.ServiceAddress.IsValid(), s.ServiceAddress.String())
 	f.leaf(path, "early reuse", s.EarlyReuse, "on")
 	f.leaf(path, "allocation", s.Allocation != "", string(s.Allocation))
+	f.scope(path, &s.ReservationScope)
 	f.settings(path, &s.Settings)
 	for i := range s.Pools {
 		p := &s.Pools[i]
@@ -118,24 +126,37 @@ func (f *flattener) subnet(s *Subnet) {
 		f.leaf(path, "exclude "+r.String(), true, "")
 	}
 	for i := range s.Reservations {
-		f.reservation(path, &s.Reservations[i])
+		f.reservation(path, "reservation of ", &s.Reservations[i])
 	}
 }
 
-func (f *flattener) reservation(parent string, r *Reservation) {
-	keys := r.Keys()
-	if len(keys) == 0 {
+// scope adds which reservations count.
+func (f *flattener) scope(parent string, s *ReservationScope) {
+	if b := s.ReservationsGlobal; b != nil {
+		f.leaf(parent, "global reservations count", true, strconv.FormatBool(*b))
+	}
+	if b := s.ReservationsInSubnet; b != nil {
+		f.leaf(parent, "reservations in subnets count", true, strconv.FormatBool(*b))
+	}
+}
+
+func (f *flattener) reservation(parent, word string, r *Reservation) {
+	names := r.Names()
+	if len(names) == 0 {
 		return
 	}
-	name := "reservation of " + keyWords(keys[0])
-	f.leaf(parent, name, true, "")
-	path := parent + ", " + name
-	for _, k := range keys[1:] {
-		f.leaf(path, "identifier", true, keyWords(k))
+	f.leaf(parent, word+names[0], true, "")
+	path := word + names[0]
+	if parent != "" {
+		path = parent + ", " + path
+	}
+	for _, name := range names[1:] {
+		f.leaf(path, "identifier "+name, true, "")
 	}
 	f.leaf(path, "address", r.Address.IsValid(), r.Address.String())
 	f.leaf(path, "host name", r.Hostname != "", r.Hostname)
 	f.leaf(path, "RARP", r.RARP, "on")
+	f.leaf(path, "one device", r.OneDevice, "on")
 	f.settings(path, &r.Settings)
 }
 

@@ -38,20 +38,9 @@ func (c *Compiled) ServiceAddress(a netip.Addr) (*CompiledSubnet, bool) {
 	return s, ok
 }
 
-// ReservationFor returns the reservation of a client on l: by its first Key that has one in any subnet of l.
-func (l *Link) ReservationFor(keys ...lease.Key) (*CompiledReservation, bool) {
-	for _, k := range keys {
-		for _, s := range l.Subnets {
-			if r, ok := s.byKey[k]; ok {
-				return r, true
-			}
-		}
-	}
-	return nil, false
-}
-
 // RARP returns the reservations that are answered by RARP for the hardware address in k, at most one on each
-// link, in the order of the file. Each has an address. The caller does not change the slice.
+// link and a global one, which comes last, in the order of the file. Each has an address. The caller does not
+// change the slice.
 func (c *Compiled) RARP(k lease.Key) []*CompiledReservation { return c.byRARP[k] }
 
 // HasRARP says whether any reservation is answered by RARP.
@@ -60,17 +49,6 @@ func (c *Compiled) HasRARP() bool { return len(c.byRARP) > 0 }
 // Contains says whether a lies in the prefix of a subnet of l.
 func (l *Link) Contains(a netip.Addr) bool {
 	return slices.ContainsFunc(l.Subnets, func(s *CompiledSubnet) bool { return s.Prefix.Contains(a) })
-}
-
-// ReservationFor returns the reservation of a client in s: by its first Key that has one. A client with both
-// a client identifier and a hardware address is looked up by both: the caller passes every Key it has.
-func (s *CompiledSubnet) ReservationFor(keys ...lease.Key) (*CompiledReservation, bool) {
-	for _, k := range keys {
-		if r, ok := s.byKey[k]; ok {
-			return r, true
-		}
-	}
-	return nil, false
 }
 
 // ReservationAt returns the reservation of address a in s.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/hex"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -160,4 +161,58 @@ func (f *flattener) relays(c *Config) {
 			}
 		}
 	}
+}
+
+// place is what a relay agent says of where a client is. An empty value is not said, or not asked for.
+type place struct{ circuit, remote, relay string }
+
+// placeKinds is a set of kinds that name a place.
+type placeKinds uint8
+
+const (
+	withCircuit placeKinds = 1 << iota
+	withRemote
+	withRelay
+)
+
+// only returns the values of p that kinds names. It is false if one of them is missing.
+func (p place) only(kinds placeKinds) (place, bool) {
+	if kinds&withCircuit == 0 {
+		p.circuit = ""
+	}
+	if kinds&withRemote == 0 {
+		p.remote = ""
+	}
+	if kinds&withRelay == 0 {
+		p.relay = ""
+	}
+	return p, p.kinds() == kinds
+}
+
+func (p place) kinds() placeKinds {
+	var k placeKinds
+	if p.circuit != "" {
+		k |= withCircuit
+	}
+	if p.remote != "" {
+		k |= withRemote
+	}
+	if p.relay != "" {
+		k |= withRelay
+	}
+	return k
+}
+
+// words returns what p names, in words.
+func (p place) words() string {
+	var words []string
+	for _, f := range []struct {
+		kind  Identifier
+		value string
+	}{{ByCircuitID, p.circuit}, {ByRemoteID, p.remote}, {ByRelayID, p.relay}} {
+		if f.value != "" {
+			words = append(words, string(f.kind)+" "+hex.EncodeToString([]byte(f.value)))
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -54,8 +54,10 @@ func (c *Config) Validate() []Problem {
 	v.optionDefinitions()
 	v.optionSpaces()
 	v.classes()
+	v.reservationIdentifiers()
 	v.sharedNetworks()
 	v.subnets()
+	v.globalReservations()
 	return v.problems
 }
 
@@ -70,6 +72,7 @@ type validator struct {
 	outerOf    []*Effective         // of the shared networks
 	classNames []string             // that guards may name, values of templates aside
 	prefixes   []indexed[netip.Prefix]
+	promised   map[netip.Addr]string // the path of the reservation that has the address
 }
 
 // indexed is a value and its place in the list it came from.
@@ -256,3 +259,103 @@ func (v *validator) leaseQuery() {
 		}
 	}
 }
+
+// identifiersMax is how many values of one kind a reservation may have.
+const identifiersMax = 16
+
+// identifiers checks by what the client of r is known.
+func (v *validator) identifiers(path string, r *Reservation) {
+	device, place, class := len(r.Hardware)+len(r.ClientID) > 0, r.placeKinds() != 0, len(r.Class) > 0
+	switch {
+	case !device && !place && !class:
+		v.problem(path, "no identifier: give hardware or client-id, or circuit-id, remote-id and relay-id, or "+
+			"class")
+	case device && (place || class):
+		v.problem(path, "a device (hardware, client-id) and a place (circuit-id, remote-id, relay-id, class): a "+
+			"reservation is for one of them; write two, or a class whose test says both")
+	case place && class:
+		v.problem(path+".class", "beside circuit-id, remote-id or relay-id: say in the test of the class what "+
+			"they say")
+	}
+	v.values(path, ByHardware, r.Hardware, func(b []byte) string {
+		if n := len(b); n != 6 {
+			return fmt.Sprintf("%d octets: an Ethernet address has 6; name other clients by client-id", n)
+		}
+		return ""
+	})
+	v.values(path, ByClientID, r.ClientID, func(b []byte) string {
+		if n := len(b); n < 2 || n > 255 {
+			return fmt.Sprintf("%d octets: 2 to 255 (RFC 2132 §9.14)", n)
+		}
+		return ""
+	})
+	subOption := func(b []byte) string {
+		if n := len(b); n == 0 || n > 255 {
+			return fmt.Sprintf("%d octets: 1 to 255 (RFC 3046 §2.0)", n)
+		}
+		return ""
+	}
+	v.values(path, ByCircuitID, r.CircuitID, subOption)
+	v.values(path, ByRemoteID, r.RemoteID, subOption)
+	v.values(path, ByRelayID, r.RelayID, subOption)
+	names := make([][]byte, 0, len(r.Class))
+	for i, name := range r.Class {
+		names = append(names, []byte(name))
+		switch at := elementOf(path+".class", i, len(r.Class)); {
+		case name == Known || name == Unknown:
+			v.problem(at, "%s: who has a reservation is known, and nobody else", name)
+		case strings.HasPrefix(name, notPrefix):
+			v.problem(at, "%s: a reservation is for the clients of a class, not for all others", name)
+		default:
+			v.className(at, name, "")
+		}
+	}
+	v.values(path, ByClass, names, func([]byte) string { return "" })
+}
+
+// values checks the values of one kind of identifier; wrong says what is wrong with one.
+func (v *validator) values(path string, by Identifier, list [][]byte, wrong func([]byte) string) {
+	at := path + "." + string(by)
+	for i, b := range list {
+		if why := wrong(b); why != "" {
+			v.problem(elementOf(at, i, len(list)), "%s", why)
+		}
+	}
+	if len(list) > identifiersMax {
+		v.problem(at, "%d values: at most %d", len(list), identifiersMax)
+	}
+	order := v.config.ReservationIdentifiers
+	if len(list) > 0 && len(order) > 0 && !slices.Contains(order, by) {
+		v.problem(at, "not among reservation-identifiers: add it there, or nobody is known by it")
+	}
+}
+
+// elementOf returns the path of the i-th of n values at path, of which a single one needs no list.
+func elementOf(path string, i, n int) string {
+	if n == 1 {
+		return path
+	}
+	return path + "[" + strconv.Itoa(i) + "]"
+}
+
+// reservationIdentifiers checks the order in which identifiers count.
+func (v *validator) reservationIdentifiers() {
+	list := v.config.ReservationIdentifiers
+	for i, by := range list {
+		at := "reservation-identifiers[" + strconv.Itoa(i) + "]"
+		if !slices.Contains(Identifiers(), by) {
+			v.problem(at, "%q: one of %s", string(by), joined(Identifiers(), Identifier.String))
+		} else if slices.Contains(list[:i], by) {
+			v.problem(at, "%s stands twice: keep one", by)
+		}
+	}
+}
+
+// Suggest returns " (did you mean NAME?)" with the name nearest to word, or nothing if none is near.
+func Suggest(word string, names []string) string { return option.Suggest(word, names) }
+
+// EditDistance counts the octets to insert, delete or replace to make b of a.
+func EditDistance(a, b string) int { return option.EditDistance(a, b) }
+
+// ParseBool reads the words people use for yes and no.
+func ParseBool(s string) (bool, error) { return option.ParseBool(s) }

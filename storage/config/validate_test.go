@@ -66,7 +66,7 @@ func TestValidate_Problems(t *testing.T) {
 		{"RP-007 RARP", func(c *Config) {
 			r := c.Subnets[0].Reservations
 			r[0].RARP, r[1].RARP = true, true // The second has no Ethernet address.
-			r = append(r, Reservation{Hardware: []byte{2, 0x67, 0, 0, 0, 9}, RARP: true})
+			r = append(r, Reservation{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 9}}, RARP: true})
 			c.Subnets[0].Reservations = r
 		}, []string{
 			"subnets[0].reservations[1].rarp: on: RARP tells", "subnets[0].reservations[2].rarp: on: RARP tells",
@@ -159,7 +159,7 @@ func TestValidate_Problems(t *testing.T) {
 			c.Subnets[2].Options = []Option{{Code: 3, Data: []byte{10, 69, 0, 21}}}
 			c.Subnets[2].Pools = []Pool{{Range: AddrRange{addr("10.69.0.10"), addr("10.69.0.99")}}}
 			c.Subnets[2].Exclude = []AddrRange{{addr("10.69.0.20"), addr("10.69.0.20")}}
-			c.Subnets[2].Reservations = []Reservation{{Hardware: []byte{2, 3, 4, 5, 6, 7}, Address: addr("10.69.0.21")}}
+			c.Subnets[2].Reservations = []Reservation{{Hardware: [][]byte{{2, 3, 4, 5, 6, 7}}, Address: addr("10.69.0.21")}}
 		}, nil},
 		{"pools", func(c *Config) {
 			c.Subnets[2].Pools = []Pool{
@@ -187,15 +187,15 @@ func TestValidate_Problems(t *testing.T) {
 			mac := []byte{2, 0x67, 0, 0, 0, 9}
 			c.Subnets[1].Reservations = []Reservation{
 				{Address: addr("10.68.0.9")},
-				{Hardware: mac, ClientID: []byte{1}, Address: addr("10.68.0.9"), Hostname: "a_b"},
-				{Hardware: mac[:5], Address: addr("10.69.0.9")},
-				{Hardware: mac, Address: addr("10.68.3.255")},
-				{ClientID: []byte("\x00scanner")},
+				{Hardware: [][]byte{mac}, ClientID: [][]byte{{1}}, Address: addr("10.68.0.9"), Hostname: "a_b"},
+				{Hardware: [][]byte{mac[:5]}, Address: addr("10.69.0.9")},
+				{Hardware: [][]byte{mac}, Address: addr("10.68.3.255")},
+				{ClientID: [][]byte{[]byte("\x00scanner")}},
 			}
 		}, []string{
 			"subnets[1].reservations[0]: no identifier", "subnets[1].reservations[1].client-id: 1 octets",
 			`subnets[1].reservations[1].hostname: "a_b" is no host name`,
-			"subnets[1].reservations[1].address: 10.68.0.9 is the address of reservations[0]",
+			"subnets[1].reservations[1].address: 10.68.0.9 is the address of subnets[1].reservations[0]",
 			"subnets[1].reservations[2].hardware: 5 octets",
 			"subnets[1].reservations[2].address: 10.69.0.9 lies outside 10.68.0.0/22: move the reservation to subnets[2]",
 			"subnets[1].reservations[3]: hardware 02:67:00:00:00:09 has a reservation on this link: subnets[1].reservations[1]",
@@ -224,7 +224,7 @@ func TestValidate_Problems(t *testing.T) {
 // A client may have reservations on several links, and one identifier may be that of a client on each.
 func TestValidate_SameClientOnTwoLinks(t *testing.T) {
 	c := office(t)
-	c.Subnets[2].Reservations = []Reservation{{Hardware: []byte{2, 0x67, 0, 0, 0, 1}, Address: addr("10.69.0.9")}}
+	c.Subnets[2].Reservations = []Reservation{{Hardware: [][]byte{{2, 0x67, 0, 0, 0, 1}}, Address: addr("10.69.0.9")}}
 	if p := c.Validate(); len(p) > 0 {
 		t.Errorf("%v, want no problem", p)
 	}

@@ -1,14 +1,12 @@
 package config
 
 import (
-	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
-
-	"port67/storage/lease"
 )
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
@@ -54,7 +52,8 @@ func (v *validator) sharedNetworks() {
 
 func (v *validator) subnets() {
 	c := v.config
-	pools, reservations := 0, 0
+	pools, reservations := 0, len(c.Reservations)
+	v.promised = make(map[netip.Addr]string)
 	for i := range c.Subnets {
 		pools, reservations = pools+len(c.Subnets[i].Pools), reservations+len(c.Subnets[i].Reservations)
 	}
@@ -71,7 +70,7 @@ func (v *validator) subnets() {
 		}
 	}
 	overlapping := v.overlappingSubnets()
-	onLink := make(map[linkKey]string)
+	onLink := make(map[linkName]string)
 	for i := range c.Subnets {
 		path := "subnets[" + strconv.Itoa(i) + "]"
 		ok := v.prefix(path+".prefix", c.Subnets[i].Prefix)
@@ -130,13 +129,10 @@ func (v *validator) prefix(path string, p netip.Prefix) bool {
 	return false
 }
 
-// linkKey is a client on a link.
-type linkKey struct {
-	link string
-	key  lease.Key
-}
+// linkName is a client on a link, by one of its names.
+type linkName struct{ link, name string }
 
-func (v *validator) subnet(path string, s *Subnet, prefixOK bool, onLink map[linkKey]string) {
+func (v *validator) subnet(path string, s *Subnet, prefixOK bool, onLink map[linkName]string) {
 	outer, link := v.global, s.Prefix.String()
 	if i, ok := v.networkOf[s.Prefix]; ok {
 		outer, link = v.outerOf[i], "shared-networks["+strconv.Itoa(i)+"]"
@@ -307,43 +303,89 @@ func (v *validator) poolInPrefix(path string, r AddrRange, p netip.Prefix) {
 	}
 }
 
+// reservations checks those of a subnet under outer. onLink has the clients of links that have a reservation.
 func (v *validator) reservations(path string, s *Subnet, prefixOK bool, outer *Effective, link string,
-	onLink map[linkKey]string,
+	onLink map[linkName]string,
 ) {
-	byAddr := make(map[netip.Addr]int)
 	for i := range s.Reservations {
 		r := &s.Reservations[i]
 		at := path + ".reservations[" + strconv.Itoa(i) + "]"
-		v.identifiers(at, r)
-		for _, k := range r.Keys() {
-			if first, taken := onLink[linkKey{link, k}]; taken && first != at {
-				v.problem(at, "%s has a reservation on this link: %s; one client, one reservation", keyWords(k), first)
-			} else {
-				onLink[linkKey{link, k}] = at
-			}
+		v.reservation(at, link, r, outer, onLink)
+		if r.Address.IsValid() && v.promisedOnce(at, r.Address) && prefixOK {
+			v.reservedAddress(at+".address", r.Address, s)
 		}
-		if r.Hostname != "" {
-			if err := checkHostname(r.Hostname); err != nil {
-				v.problem(at+".hostname", "%v", err)
-			}
-		}
-		if r.RARP && (len(r.Hardware) == 0 || !r.Address.IsValid()) {
-			v.problem(at+".rarp", "on: RARP tells the owner of an Ethernet address its IPv4 address: give both, "+
-				"hardware and address, or remove it")
-		}
-		if r.Address.IsValid() {
-			if first, taken := byAddr[r.Address]; taken {
-				v.problem(at+".address", "%s is the address of reservations[%d]: an address is promised once",
-					r.Address, first)
-			} else {
-				byAddr[r.Address] = i
-			}
-			if prefixOK {
-				v.reservedAddress(at+".address", r.Address, s)
-			}
-		}
-		v.settings(at, &r.Settings, outer)
 	}
+}
+
+// globalReservations checks the reservations that are in no subnet.
+func (v *validator) globalReservations() {
+	known := make(map[linkName]string)
+	for i := range v.config.Reservations {
+		r := &v.config.Reservations[i]
+		at := "reservations[" + strconv.Itoa(i) + "]"
+		j := -1
+		if r.Address.IsValid() {
+			j = sort.Search(len(v.prefixes), func(j int) bool {
+				return v.prefixes[j].value.Addr().Compare(r.Address) > 0
+			}) - 1
+		}
+		v.reservation(at, "", r, v.global, known)
+		switch {
+		case !r.Address.IsValid() || !v.promisedOnce(at, r.Address):
+		case j < 0 || !v.prefixes[j].value.Contains(r.Address):
+			v.problem(at+".address", "%s lies in no subnet: add its subnet, or correct it", r.Address)
+		default:
+			v.reservedAddress(at+".address", r.Address, &v.config.Subnets[v.prefixes[j].index])
+		}
+	}
+}
+
+// reservation checks what a reservation says but for its address. taken has the clients that have one.
+func (v *validator) reservation(at, link string, r *Reservation, outer *Effective,
+	taken map[linkName]string,
+) {
+	v.identifiers(at, r)
+	var names []string
+	if max(len(r.CircuitID), len(r.RemoteID), len(r.RelayID)) <= identifiersMax {
+		names = r.Names()
+	}
+	for _, name := range names {
+		key := linkName{link, name}
+		switch first, known := taken[key]; {
+		case !known:
+			taken[key] = at
+		case first == at:
+			v.problem(at, "%s stands twice: keep one", name)
+		case link == "":
+			v.problem(at, "%s has a global reservation: %s; one client, one reservation", name, first)
+		default:
+			v.problem(at, "%s has a reservation on this link: %s; one client, one reservation", name, first)
+		}
+	}
+	if r.Hostname != "" {
+		if err := checkHostname(r.Hostname); err != nil {
+			v.problem(at+".hostname", "%v", err)
+		}
+	}
+	if r.RARP && (len(r.Hardware) == 0 || !r.Address.IsValid()) {
+		v.problem(at+".rarp", "on: RARP tells the owner of an Ethernet address its IPv4 address: give both, "+
+			"hardware and address, or remove it")
+	}
+	if r.OneDevice && (len(r.Keys()) > 0 || !r.Address.IsValid()) {
+		v.problem(at+".one-device", "on: it hands the address of a place on from device to device: give an "+
+			"address, and circuit-id, remote-id, relay-id or class, or remove it")
+	}
+	v.settings(at, &r.Settings, outer)
+}
+
+// promisedOnce checks that no reservation before has address a, which the one at path has.
+func (v *validator) promisedOnce(path string, a netip.Addr) bool {
+	if first, taken := v.promised[a]; taken {
+		v.problem(path+".address", "%s is the address of %s: an address is promised once", a, first)
+		return false
+	}
+	v.promised[a] = path
+	return true
 }
 
 func (v *validator) reservedAddress(path string, a netip.Addr, s *Subnet) {
@@ -361,26 +403,6 @@ func (v *validator) reservedAddress(path string, a netip.Addr, s *Subnet) {
 	case a == s.ServiceAddress:
 		v.problem(path, "%s is the service address of the subnet", a)
 	}
-}
-
-func (v *validator) identifiers(path string, r *Reservation) {
-	if len(r.Hardware) == 0 && len(r.ClientID) == 0 {
-		v.problem(path, "no identifier: give hardware or client-id")
-	}
-	if n := len(r.Hardware); n > 0 && n != 6 {
-		v.problem(path+".hardware", "%d octets: an Ethernet address has 6; name other clients by client-id", n)
-	}
-	if n := len(r.ClientID); n == 1 || n > 255 {
-		v.problem(path+".client-id", "%d octets: 2 to 255 (RFC 2132 §9.14)", n)
-	}
-}
-
-// keyWords returns k as an administrator wrote it.
-func keyWords(k lease.Key) string {
-	if _, addr, ok := k.Hardware(); ok {
-		return "hardware " + FormatHardware(addr)
-	}
-	return "client-id " + hex.EncodeToString(k.Identifier())
 }
 
 // FormatHardware returns a hardware address as pairs of hex digits with colons between them.

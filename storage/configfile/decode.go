@@ -58,10 +58,21 @@ func (d *decoder) root(n ast.Node) {
 		key{name: "nak-denied", take: value(d, &c.NakDenied, config.ParseBool)},
 		key{name: "shared-networks", take: d.sharedNetworks},
 		key{name: "subnets", take: d.subnets},
+		key{name: "reservations", take: d.reservations(&c.Reservations)},
+		key{name: "reservation-identifiers", take: values(d, &c.ReservationIdentifiers,
+			word(config.Identifiers()...))},
 		key{name: "ddns", refused: notYet},
 		key{name: "subnets6", refused: notYet},
 	)
-	d.mapping("", n, keys)
+	d.mapping("", n, append(keys, d.scope(&c.ReservationScope)...))
+}
+
+// scope returns the keys that say which reservations count.
+func (d *decoder) scope(s *config.ReservationScope) []key {
+	return []key{
+		{name: "reservations-global", take: optional(d, &s.ReservationsGlobal, config.ParseBool)},
+		{name: "reservations-in-subnet", take: optional(d, &s.ReservationsInSubnet, config.ParseBool)},
+	}
 }
 
 func (d *decoder) booking(path string, n ast.Node) {
@@ -125,7 +136,7 @@ func (d *decoder) sharedNetworks(path string, n ast.Node) {
 			{name: "name", take: value(d, &s.Name, asIs)},
 			{name: "subnets", take: values(d, &s.Subnets, prefix)},
 			{name: "classes", take: values(d, &s.Classes, asIs)},
-		}, slices.Concat(d.period(&s.Period), d.settings(&s.Settings))...))
+		}, slices.Concat(d.period(&s.Period), d.scope(&s.ReservationScope), d.settings(&s.Settings))...))
 		d.config.SharedNetworks = append(d.config.SharedNetworks, s)
 	})
 }
@@ -143,8 +154,8 @@ func (d *decoder) subnets(path string, n ast.Node) {
 				word(config.AllocationSpread, config.AllocationLowest))},
 			{name: "pools", take: func(path string, n ast.Node) { d.pools(path, n, &s) }},
 			{name: "exclude", take: values(d, &s.Exclude, config.ParseAddrRange)},
-			{name: "reservations", take: func(path string, n ast.Node) { d.reservations(path, n, &s) }},
-		}, slices.Concat(d.period(&s.Period), d.settings(&s.Settings))...))
+			{name: "reservations", take: d.reservations(&s.Reservations)},
+		}, slices.Concat(d.period(&s.Period), d.scope(&s.ReservationScope), d.settings(&s.Settings))...))
 		d.config.Subnets = append(d.config.Subnets, s)
 	})
 }
@@ -166,22 +177,26 @@ func (d *decoder) pools(path string, n ast.Node, s *config.Subnet) {
 	})
 }
 
-func (d *decoder) reservations(path string, n ast.Node, s *config.Subnet) {
-	d.sequence(path, n, func(_ int, path string, n ast.Node) {
+// reservations returns a function that reads a list of reservations.
+func (d *decoder) reservations(to *[]config.Reservation) func(string, ast.Node) {
+	one := func(_ int, path string, n ast.Node) {
 		var r config.Reservation
 		d.mapping(path, n, append([]key{
-			{name: "hardware", take: value(d, &r.Hardware, ParseHardware)},
-			{name: "client-id", take: value(d, &r.ClientID, ParseClientID)},
+			{name: "hardware", take: values(d, &r.Hardware, ParseHardware)},
+			{name: "client-id", take: values(d, &r.ClientID, ParseClientID)},
+			{name: "circuit-id", take: values(d, &r.CircuitID, ParseRelayValue)},
+			{name: "remote-id", take: values(d, &r.RemoteID, ParseRelayValue)},
+			{name: "relay-id", take: values(d, &r.RelayID, ParseRelayValue)},
+			{name: "class", take: values(d, &r.Class, asIs)},
 			{name: "address", take: value(d, &r.Address, address)},
 			{name: "hostname", take: value(d, &r.Hostname, asIs)},
 			{name: "rarp", take: value(d, &r.RARP, config.ParseBool)},
-			{name: "circuit-id", refused: notYet + ", and name the client by hardware or client-id"},
-			{name: "remote-id", refused: notYet + ", and name the client by hardware or client-id"},
+			{name: "one-device", take: value(d, &r.OneDevice, config.ParseBool)},
 			{name: "duid", refused: notYet + ", and name the client by hardware or client-id"},
-			{name: "class", refused: notYet + ", and name the client by hardware or client-id"},
 		}, d.settings(&r.Settings)...))
-		s.Reservations = append(s.Reservations, r)
-	})
+		*to = append(*to, r)
+	}
+	return func(path string, n ast.Node) { d.sequence(path, n, one) }
 }
 
 // word returns a parser for one of a few words.
@@ -260,6 +275,21 @@ func ParseHardware(s string) ([]byte, error) {
 	b, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "", ".", "").Replace(s))
 	if err != nil || len(b) == 0 {
 		return nil, fmt.Errorf("%q is no hardware address: write as in 02:67:00:00:00:01", s)
+	}
+	return b, nil
+}
+
+// ParseRelayValue reads a sub-option of option 82: pairs of hex digits, hex: before them or not, or
+// text:NAME.
+func ParseRelayValue(s string) ([]byte, error) {
+	if name, ok := strings.CutPrefix(s, "text:"); ok && name != "" {
+		return []byte(name), nil
+	}
+	digits := strings.NewReplacer(":", "", "-", "").Replace(strings.TrimPrefix(s, "hex:"))
+	b, err := hex.DecodeString(digits)
+	if err != nil || len(b) == 0 {
+		return nil, fmt.Errorf("%q is no value of a relay agent: write pairs of hex digits, as in 00:04:00:0a, or "+
+			"text:NAME", s)
 	}
 	return b, nil
 }

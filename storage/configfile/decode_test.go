@@ -102,7 +102,7 @@ subnets:
 			*c.Authoritative, *c.AlwaysBroadcast, c.ServerName, c.BootFile)
 	}
 	if s := c.Subnets[0]; !s.EarlyReuse || s.Pools[0].Range.String() != "10.0.0.1" ||
-		s.Pools[1].Range.String() != "10.1.0.0-10.1.0.255" || config.FormatHardware(s.Reservations[0].Hardware) != "02:67:00:00:00:01" {
+		s.Pools[1].Range.String() != "10.1.0.0-10.1.0.255" || config.FormatHardware(s.Reservations[0].Hardware[0]) != "02:67:00:00:00:01" {
 		t.Errorf("subnet %+v", s)
 	}
 }

@@ -61,9 +61,15 @@ func Encode(c *config.Config) ([]byte, error) {
 		w.pair("subnets", flow(n.Subnets, netip.Prefix.String))
 		w.guard(n.Classes)
 		w.period(n.Period)
+		w.scope(&n.ReservationScope)
 		w.settings(&n.Settings)
 	})
 	w.list("subnets", len(c.Subnets), func(i int) { w.subnet(&c.Subnets[i]) })
+	if len(c.ReservationIdentifiers) > 0 {
+		w.pair("reservation-identifiers", flow(c.ReservationIdentifiers, config.Identifier.String))
+	}
+	w.scope(&c.ReservationScope)
+	w.list("reservations", len(c.Reservations), func(i int) { w.reservation(&c.Reservations[i]) })
 	return []byte(w.b.String()), nil
 }
 
@@ -122,6 +128,7 @@ func (w *writer) subnet(s *config.Subnet) {
 	if s.Allocation != "" {
 		w.pair("allocation", string(s.Allocation))
 	}
+	w.scope(&s.ReservationScope)
 	w.settings(&s.Settings)
 	w.list("pools", len(s.Pools), func(i int) {
 		p := &s.Pools[i]
@@ -158,13 +165,31 @@ func (w *writer) class(c *config.Class) {
 	w.settings(&c.Settings)
 }
 
+// scope writes which reservations count.
+func (w *writer) scope(s *config.ReservationScope) {
+	w.onOff("reservations-global", s.ReservationsGlobal)
+	w.onOff("reservations-in-subnet", s.ReservationsInSubnet)
+}
+
+// oneOrMore writes a value, or a list of several.
+func oneOrMore[T any](w *writer, name string, items []T, format func(T) string) {
+	switch len(items) {
+	case 0:
+	case 1:
+		w.pair(name, format(items[0]))
+	default:
+		w.pair(name, flow(items, format))
+	}
+}
+
 func (w *writer) reservation(r *config.Reservation) {
-	if len(r.Hardware) > 0 {
-		w.pair("hardware", quote(config.FormatHardware(r.Hardware)))
-	}
-	if len(r.ClientID) > 0 {
-		w.pair("client-id", `"`+hex.EncodeToString(r.ClientID)+`"`)
-	}
+	inHex := func(b []byte) string { return `"` + hex.EncodeToString(b) + `"` }
+	oneOrMore(w, "hardware", r.Hardware, func(b []byte) string { return quote(config.FormatHardware(b)) })
+	oneOrMore(w, "client-id", r.ClientID, inHex)
+	oneOrMore(w, "circuit-id", r.CircuitID, inHex)
+	oneOrMore(w, "remote-id", r.RemoteID, inHex)
+	oneOrMore(w, "relay-id", r.RelayID, inHex)
+	oneOrMore(w, "class", r.Class, quote)
 	if r.Address.IsValid() {
 		w.pair("address", r.Address.String())
 	}
@@ -173,6 +198,9 @@ func (w *writer) reservation(r *config.Reservation) {
 	}
 	if r.RARP {
 		w.pair("rarp", "on")
+	}
+	if r.OneDevice {
+		w.pair("one-device", "on")
 	}
 	w.settings(&r.Settings)
 }

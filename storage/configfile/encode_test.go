@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -123,6 +124,19 @@ func anyConfig(t *rapid.T) *config.Config {
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "subnets") {
 		c.Subnets = append(c.Subnets, anySubnet(t, uint8(i)))
+		for j := range c.Subnets[i].Reservations {
+			if r := &c.Subnets[i].Reservations[j]; len(c.Classes) == 0 && len(r.Class) > 0 {
+				r.RelayID, r.Class = [][]byte{[]byte(r.Class[0])}, nil
+			}
+		}
+	}
+	scope := rapid.SampledFrom([]config.ReservationScope{{}, {ReservationsGlobal: new(bool)}, {ReservationsInSubnet: new(bool)}})
+	c.ReservationScope = scope.Draw(t, "scope")
+	c.Reservations = rapid.SampledFrom([][]config.Reservation{
+		nil, {{Hardware: [][]byte{{2, 0x67, 9, 9, 9, 9}}}, {Hostname: "x", RemoteID: [][]byte{{9}}}},
+	}).Draw(t, "global")
+	if rapid.Bool().Draw(t, "order") {
+		c.ReservationIdentifiers = config.Identifiers()
 	}
 	if n := len(c.Subnets); n > 0 && rapid.Bool().Draw(t, "shared") {
 		c.SharedNetworks = []config.SharedNetwork{{Name: "floor-3", Settings: anySettings(t)}}
@@ -160,6 +174,7 @@ func anySubnet(t *rapid.T, i uint8) config.Subnet {
 		Allocation: rapid.SampledFrom([]config.Allocation{"", "spread", "lowest"}).Draw(t, "allocation"),
 	}
 	s.Classes = rapid.SampledFrom([][]string{nil, {"ipxe", "not-known"}}).Draw(t, "admitted")
+	s.ReservationsGlobal = rapid.SampledFrom([]*bool{nil, new(bool)}).Draw(t, "counts")
 	if rapid.Bool().Draw(t, "relays") {
 		s.Relays, s.ServiceAddress = []netip.Addr{at(1), at(2)}, at(67)
 	}
@@ -178,15 +193,24 @@ func anySubnet(t *rapid.T, i uint8) config.Subnet {
 	}
 	for j := range rapid.Uint16Range(0, 3).Draw(t, "reservations") {
 		r := config.Reservation{Settings: anySettings(t)}
-		if rapid.Bool().Draw(t, "hardware") {
-			r.Hardware = []byte{2, 0x67, 0, i, 0, byte(j)}
-		} else {
-			r.ClientID = append([]byte{0, i, byte(j)}, rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "id")...)
+		one := [][]byte{append([]byte{0, i, byte(j)}, rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "id")...)}
+		switch rapid.IntRange(0, 4).Draw(t, "identifier") {
+		case 0:
+			r.Hardware = [][]byte{{2, 0x67, 0, i, 0, byte(j)}, {2, 0x67, 1, i, 0, byte(j)}}
+		case 1:
+			r.ClientID = one
+		case 2:
+			r.CircuitID, r.RemoteID = one, [][]byte{{1}, {2}}
+		case 3:
+			r.RelayID = one
+		case 4:
+			r.Class = []string{"port:" + strconv.Itoa(int(i)) + " " + strconv.Itoa(int(j))}
 		}
 		if rapid.Bool().Draw(t, "address") {
 			r.Address = at(100 + j)
 		}
 		r.Hostname = rapid.SampledFrom([]string{"", "printer", "a.example.org", "1", "null", "true", "0x1f"}).Draw(t, "host")
+		r.OneDevice = len(r.Keys()) == 0 && r.Address.IsValid() && rapid.Bool().Draw(t, "one device")
 		r.RARP = len(r.Hardware) > 0 && r.Address.IsValid() && rapid.Bool().Draw(t, "rarp")
 		s.Reservations = append(s.Reservations, r)
 	}

@@ -23,6 +23,7 @@ func (l *Lease) Append(b []byte) []byte {
 	b = appendText(b, l.Hostname)
 	b = appendText(b, l.RelayInfo)
 	b = appendText(b, l.Counted)
+	b = appendText(b, l.Class)
 	if l.BOOTP {
 		return append(b, 1)
 	}
@@ -54,7 +55,7 @@ func ParseLease(b []byte) (Lease, error) {
 	}
 	l.Told = Seconds(told)
 	l.HType = p.octet()
-	l.CHAddr, l.Hostname, l.RelayInfo, l.Counted = p.text(), p.text(), p.text(), p.text()
+	l.CHAddr, l.Hostname, l.RelayInfo, l.Counted, l.Class = p.text(), p.text(), p.text(), p.text(), p.text()
 	bootp := p.octet()
 	if bootp > 1 && p.err == nil {
 		p.err = fmt.Errorf("BOOTP %d: neither 0 nor 1", bootp)

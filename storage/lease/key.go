@@ -45,6 +45,9 @@ func (k Key) Hardware() (htype uint8, addr []byte, ok bool) {
 	return k[1], []byte(k[2:]), true
 }
 
+// IsHardware says whether k is made of a hardware type and address.
+func (k Key) IsHardware() bool { return k != "" && k[0] == kindHardware }
+
 // String returns the form that people read and ParseKey reads back: hw:1:02:00:00:00:00:01 or id:01aabbcc.
 func (k Key) String() string {
 	if k == "" {

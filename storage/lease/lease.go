@@ -67,6 +67,9 @@ type Lease struct {
 	RelayInfo string // option 82 of the last relayed message, raw octets
 	// Counted is the classes under which the lease counts against a limit, with a NUL between each two.
 	Counted string
+	// Class is the one by which the client had its reservation when it last showed where it is; empty if by
+	// something else, or if it had none.
+	Class string
 }
 
 // Hardware returns the Key of the hardware address, or the zero Key if there is none.

@@ -120,13 +120,15 @@ func TestClasses_OfReservations(t *testing.T) {
 		"subnet4": [ { "subnet": "192.0.2.0/24",
 			"reservations": [
 				{ "client-id": "01:02", "client-classes": [ "printers" ] },
-				{ "circuit-id": "0x01", "client-classes": [ "empty" ] } ],
+				{ "circuit-id": "0x01", "client-classes": [ "phones" ] },
+				{ "duid": "01:02", "client-classes": [ "empty" ] } ],
 			"pools": [ { "pool": "192.0.2.7", "client-class": "printers" } ] },
 			{ "subnet": "192.0.3.0/24", "reservations-in-subnet": false,
 			"reservations": [ { "hw-address": "02:67:00:00:00:09", "client-classes": [ "printers" ] } ] } ] } }`))
 	if diff := cmp.Diff([]string{
 		`printers: pkt.hardware in ["02:67:00:00:00:01"] || pkt.raw("dhcp-client-identifier") in [b"\x01\x02"]`,
-		`phones: (pkt.raw("vendor-class-identifier") == b"x") || pkt.hardware in ["02:67:00:00:00:01"]`,
+		`phones: (pkt.raw("vendor-class-identifier") == b"x") || pkt.hardware in ["02:67:00:00:00:01"] || ` +
+			`relay.circuit_id in [b"\x01"]`,
 	}, classes); diff != "" {
 		t.Error(diff)
 	}

@@ -42,6 +42,10 @@ type draft struct {
 	classes     []*class
 	networks    []*network
 	subnets     []*subnet
+	// reservations are those that are in no subnet; identifiers is the order in which Kea looks for clients.
+	reservations []*reservation
+	identifiers  []config.Identifier
+	global       *bool // whether the former count, nil as by default
 }
 
 type definition struct {
@@ -81,10 +85,12 @@ type network struct {
 	at      *node
 	name    string
 	classes []string
+	global  *bool // whether global reservations count, nil as above
 }
 
 type subnet struct {
 	settings
+	global       *bool // as of a network
 	at           *node
 	network      *network // nil if it is a link by itself
 	prefix       netip.Prefix
@@ -105,11 +111,11 @@ type pool struct {
 
 type reservation struct {
 	settings
-	at       *node
-	hardware []byte
-	clientID []byte
-	address  netip.Addr
-	hostname string
+	at                            *node
+	hardware, clientID, circuitID [][]byte
+	class                         []string
+	address                       netip.Addr
+	hostname                      string
 }
 
 // config returns the draft as a Config.
@@ -139,7 +145,40 @@ func (d *draft) config() *config.Config {
 	for _, s := range d.subnets {
 		c.Subnets = append(c.Subnets, s.config())
 	}
+	d.reserve(c)
 	return c
+}
+
+// reserve writes what is said of reservations outside of subnets, as far as there is anything to say.
+func (d *draft) reserve(c *config.Config) {
+	used := make(map[config.Identifier]bool)
+	note := func(list []*reservation) {
+		for _, r := range list {
+			for _, by := range r.kinds() {
+				used[by] = true
+			}
+		}
+	}
+	note(d.reservations)
+	for _, s := range d.subnets {
+		note(s.reservations)
+	}
+	if len(used) > 1 {
+		c.ReservationIdentifiers = d.identifiers
+	}
+	for _, r := range d.reservations {
+		c.Reservations = append(c.Reservations, r.config())
+	}
+	if len(d.reservations) == 0 {
+		return
+	}
+	c.ReservationsGlobal = d.global
+	for i, n := range d.networks {
+		c.SharedNetworks[i].ReservationsGlobal = n.global
+	}
+	for i, s := range d.subnets {
+		c.Subnets[i].ReservationsGlobal = s.global
+	}
 }
 
 // levels returns the settings of all levels, the global ones first.
@@ -159,6 +198,9 @@ func (d *draft) levels() []*settings {
 		for _, r := range s.reservations {
 			out = append(out, &r.settings)
 		}
+	}
+	for _, r := range d.reservations {
+		out = append(out, &r.settings)
 	}
 	return out
 }
@@ -185,12 +227,16 @@ func (s *subnet) config() config.Subnet {
 		})
 	}
 	for _, r := range s.reservations {
-		out.Reservations = append(out.Reservations, config.Reservation{
-			Hardware: r.hardware, ClientID: r.clientID, Address: r.address, Hostname: r.hostname,
-			Settings: r.settings.config(),
-		})
+		out.Reservations = append(out.Reservations, r.config())
 	}
 	return out
+}
+
+func (r *reservation) config() config.Reservation {
+	return config.Reservation{
+		Hardware: r.hardware, ClientID: r.clientID, CircuitID: r.circuitID, Class: r.class, Address: r.address,
+		Hostname: r.hostname, Settings: r.settings.config(),
+	}
 }
 
 // config returns s with its options in the order that a Config has them.

@@ -58,7 +58,7 @@ var keywords = map[string]word{
 		"the admin API takes its place",
 		"set admin.listen and admin.socket in node.yaml",
 	),
-	"ip-reservations-unique":           needless("an address is promised once"),
+	"ip-reservations-unique":           needless("an address is promised once, to one host or place"),
 	"early-global-reservations-lookup": left("reservations are looked up when the link is known", ""),
 	"reservations-lookup-first":        needless("reservations count before pools"),
 	"expired-leases-processing":        needless("leases end by cluster time; nothing has to be reclaimed"),
@@ -138,10 +138,6 @@ var hooks = []struct {
 	{"libdhcp_mysql", left("nothing is kept in a database", "dump it: kea-admin lease-dump")},
 	{"libdhcp_pgsql", left("nothing is kept in a database", "dump it: kea-admin lease-dump")},
 	{pingCheckHook, word{importer.Changed, "became probe; addresses are probed ahead of need, too", ""}},
-	{"libdhcp_flex_id", left(
-		"clients are known by option 61 or hardware address only",
-		"reserve by hardware or client-id",
-	)},
 	{"libdhcp_flex_option", left("options are not computed", "say them per class, pool or reservation")},
 	{"libdhcp_limits", word{
 		importer.Changed, "address-limit of classes became limit; see where they are",

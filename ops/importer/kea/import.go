@@ -106,7 +106,7 @@ type translator struct {
 	classes     classNames
 	globals     []*node   // global reservations
 	global      []*subnet // those that global reservations count for
-	copies      int       // of global reservations
+	flex        *flexID   // nil without the hook, or if its expression cannot be said
 	rolled      []*node   // classes that reservations put their clients into
 	pings       bool      // the ping check hook is loaded
 	pair        bool      // the servers are a pair, or more

@@ -125,6 +125,8 @@ func (r *remover) problem(p config.Problem) {
 		r.network(d.networks[first.index], rest, p)
 	case first.key == "subnets" && within(d.subnets, first.index):
 		r.subnet(d.subnets[first.index], rest, p)
+	case first.key == "reservations" && within(d.reservations, first.index):
+		r.reservation(d.reservations[first.index], rest, p)
 	case first.key == "subnets" && len(d.subnets) > 0: // There are more than can be.
 		last := d.subnets[len(d.subnets)-1]
 		r.out(last, last.at, p.Text)
@@ -168,6 +170,10 @@ func (r *remover) class(k *class, why string) {
 			p.classes = r.unguard(p.classes, k, p, p.at, why)
 		}
 	}
+	for _, s := range r.draft.subnets {
+		r.reservedFor(s.reservations, k)
+	}
+	r.reservedFor(r.draft.reservations, k)
 	for _, s := range r.draft.levels() {
 		s.guarded = slices.DeleteFunc(s.guarded, func(g guarded) bool {
 			i := slices.Index(g.Classes, k.name)
@@ -179,6 +185,17 @@ func (r *remover) class(k *class, why string) {
 		})
 		for i := range s.guarded {
 			s.guarded[i].Classes = without(s.guarded[i].Classes, k.name)
+		}
+	}
+}
+
+// reservedFor takes out the reservations for a class that goes, or for one of its values.
+func (r *remover) reservedFor(list []*reservation, k *class) {
+	for _, one := range list {
+		if slices.ContainsFunc(one.class, func(c string) bool {
+			return c == k.name || strings.HasPrefix(c, k.name+":")
+		}) {
+			r.out(one, one.at, "class "+k.name+" was left behind")
 		}
 	}
 }
@@ -235,13 +252,13 @@ func (r *remover) subnet(s *subnet, rest string, p config.Problem) {
 		}
 		r.out(k, k.at, p.Text)
 	case next.key == "reservations" && within(s.reservations, next.index):
-		r.reservation(s, s.reservations[next.index], inner, p)
+		r.reservation(s.reservations[next.index], inner, p)
 	case !r.setting(&s.settings, rest, p):
 		r.out(s, s.at, p.Text)
 	}
 }
 
-func (r *remover) reservation(s *subnet, k *reservation, inner string, p config.Problem) {
+func (r *remover) reservation(k *reservation, inner string, p config.Problem) {
 	if strings.HasPrefix(inner, "hostname") {
 		k.hostname = ""
 		r.t.left(k.at.get("hostname"), p.Text, "give the client a host name by the rules")
@@ -374,7 +391,7 @@ func (r *remover) sweep() {
 	d.subnets = keepers(d.subnets, r.drop)
 	for _, s := range d.subnets {
 		s.pools = keepers(s.pools, r.drop)
-		gone := slices.Clone(s.reservations)
+		gone := slices.Concat(s.reservations, d.reservations)
 		s.reservations = keepers(s.reservations, r.drop)
 		for _, k := range gone {
 			if r.drop[k] {
@@ -382,6 +399,7 @@ func (r *remover) sweep() {
 			}
 		}
 	}
+	d.reservations = keepers(d.reservations, r.drop)
 	d.networks = slices.DeleteFunc(keepers(d.networks, r.drop), func(n *network) bool {
 		empty := len(d.prefixesOf(n)) == 0
 		if empty && !r.drop[n] {

@@ -1,31 +1,46 @@
 package kea
 
 import (
-	"fmt"
+	"encoding/hex"
 	"net/netip"
+	"path"
+	"reflect"
+	"slices"
 	"strings"
 
 	"port67/storage/config"
 )
 
-// reservationIdentifiers says by what clients can be reserved for. What has no entry in with is not possible
-// here; to extend the importer, add it.
+// reservationIdentifiers says by what clients can be reserved for, and what that is here; nothing for what is
+// not possible.
 var reservationIdentifiers = []struct {
-	key  string
-	with func(r *reservation, octets []byte)
-	todo string
+	key string
+	by  config.Identifier
 }{
-	{"hw-address", func(r *reservation, octets []byte) { r.hardware = octets }, ""},
-	{"client-id", func(r *reservation, octets []byte) { r.clientID = octets }, ""},
-	{"duid", nil, "reserve by client-id: ff, four octets of IAID, and the DUID (RFC 4361 §6.1)"},
-	{"circuit-id", nil, "reserve by hardware or client-id"},
-	{"remote-id", nil, "reserve by hardware or client-id"},
-	{"flex-id", nil, "reserve by hardware or client-id"},
+	{"hw-address", config.ByHardware},
+	{"client-id", config.ByClientID},
+	{"circuit-id", config.ByCircuitID},
+	{"flex-id", config.ByClass},
+	{"duid", ""},
 }
 
-// reservation translates a reservation, nil if its client cannot be known here. prefix is that of its
-// subnet, none for a global one.
-func (t *translator) reservation(n *node, prefix netip.Prefix) *reservation {
+// byIdentifier returns what Kea's identifier of that name is here.
+func byIdentifier(key string) config.Identifier {
+	for _, id := range reservationIdentifiers {
+		if id.key == key {
+			return id.by
+		}
+	}
+	return ""
+}
+
+// keaIdentifiers is what Kea knows clients by where its file does not say.
+func keaIdentifiers() []config.Identifier {
+	return []config.Identifier{config.ByHardware, config.ByCircuitID, config.ByClientID}
+}
+
+// reservation translates a reservation, nil if its client cannot be known here.
+func (t *translator) reservation(n *node) *reservation {
 	r := &reservation{at: n}
 	var wrong, todo string
 	for _, id := range reservationIdentifiers {
@@ -33,20 +48,13 @@ func (t *translator) reservation(n *node, prefix netip.Prefix) *reservation {
 		if at == nil {
 			continue
 		}
-		octets, err := parseOctets(text)
-		switch {
-		case err != nil:
-			wrong, todo = id.key+": "+err.Error(), "correct it"
-		case id.with == nil:
-			wrong, todo = "clients are not known by "+id.key+" here", id.todo
-		case id.key == "hw-address" && len(octets) != 6:
-			wrong, todo = "hw-address is no Ethernet address", "reserve by client-id"
-		default:
-			id.with(r, octets)
-			t.taken(at)
+		if why, what := t.identify(r, id.key, id.by, text); why != "" {
+			wrong, todo = why, what
+			continue
 		}
+		t.taken(at)
 	}
-	if r.hardware == nil && r.clientID == nil {
+	if r.kinds() == nil {
 		if wrong == "" {
 			wrong = "no identifier of a client"
 		}
@@ -54,7 +62,7 @@ func (t *translator) reservation(n *node, prefix netip.Prefix) *reservation {
 		return nil
 	}
 	if wrong != "" {
-		t.left(firstOf(n, "duid", "circuit-id", "remote-id", "flex-id", "hw-address", "client-id"), wrong, todo)
+		t.left(firstOf(n, "duid", "circuit-id", "flex-id", "hw-address", "client-id"), wrong, todo)
 	}
 	if a, at := t.address(n, "ip-address"); at != nil {
 		r.address = a
@@ -62,8 +70,148 @@ func (t *translator) reservation(n *node, prefix netip.Prefix) *reservation {
 	}
 	t.hostname(n, r)
 	t.settingsOf(n, &r.settings, firstLevel())
-	t.rolled = append(t.rolled, itemsOf(n, "client-classes")...)
+	if len(r.class) == 0 {
+		t.rolled = append(t.rolled, itemsOf(n, "client-classes")...)
+	}
+	for _, name := range itemsOf(n, "client-classes") {
+		if len(r.class) > 0 {
+			t.left(name, "classes by flex-id are not possible: the classes stand before it", "")
+		}
+	}
 	return r
+}
+
+// identify gives r an identifier, or says why it cannot have it and what to do.
+func (t *translator) identify(r *reservation, key string, by config.Identifier, text string,
+) (why, todo string) {
+	octets, err := parseOctets(text)
+	switch {
+	case err != nil:
+		return key + ": " + err.Error(), "correct it"
+	case key == "duid":
+		return "clients are not known by duid here",
+			"reserve by client-id: ff, four octets of IAID, and the DUID (RFC 4361 §6.1)"
+	case !slices.Contains(t.draft.identifiers, by):
+		return "Kea does not look for " + key + ": it is not among host-reservation-identifiers", ""
+	case r.kinds() != nil && (by == config.ByCircuitID || by == config.ByClass || r.circuitID != nil):
+		return "an identifier beside another one, which Kea would refuse", "keep one"
+	}
+	switch by {
+	case config.ByHardware:
+		if len(octets) != 6 {
+			return "hw-address is no Ethernet address", "reserve by client-id"
+		}
+		r.hardware = append(r.hardware, octets)
+	case config.ByClientID:
+		r.clientID = append(r.clientID, octets)
+	case config.ByCircuitID:
+		r.circuitID = append(r.circuitID, octets)
+	default:
+		class, ok := t.flexClass(octets)
+		if !ok {
+			return "no expression makes this flex-id here, or it has more than 64 characters",
+				"write a class with a template, and reserve by class"
+		}
+		r.class = append(r.class, class)
+	}
+	return "", ""
+}
+
+// kinds returns by what the client of r is known.
+func (r *reservation) kinds() []config.Identifier {
+	var out []config.Identifier
+	add := func(n int, by config.Identifier) {
+		if n > 0 {
+			out = append(out, by)
+		}
+	}
+	add(len(r.hardware), config.ByHardware)
+	add(len(r.clientID), config.ByClientID)
+	add(len(r.circuitID), config.ByCircuitID)
+	add(len(r.class), config.ByClass)
+	return out
+}
+
+// flexID is the class that stands for Kea's flexible identifier.
+type flexID struct {
+	name  string
+	words bool // its values are text, else octets in hex
+}
+
+// flexIDHook is the library that makes flexible identifiers.
+const flexIDHook = "libdhcp_flex_id"
+
+// flexIdentifier translates the expression of the hook into a class whose template makes the identifier.
+func (t *translator) flexIdentifier(obj *node) {
+	for _, n := range itemsOf(obj, "hooks-libraries") {
+		if !strings.HasPrefix(path.Base(textOf(n, "library")), flexIDHook) {
+			continue
+		}
+		params := n.get("parameters")
+		src, at := t.text(params, "identifier-expression")
+		if at == nil {
+			t.left(n, "no identifier-expression", "give it one; Kea would refuse it, too")
+			continue
+		}
+		s := t.speaker()
+		p, wrong := s.template(src)
+		if wrong != nil {
+			t.left(n, "its identifier-expression cannot be said here: "+wrong.Error(),
+				"write a class with a template by hand, and reserve by class")
+			continue
+		}
+		theirs, has := t.classes.ours["flex-id"]
+		flex := &flexID{name: t.nameClass("flex-id"), words: p.sort == words}
+		if delete(t.classes.ours, "flex-id"); has {
+			t.classes.ours["flex-id"] = theirs
+		}
+		k := &class{at: n, name: flex.name, template: p.text}
+		if !flex.words {
+			k.template = "hex(" + p.text + ")"
+		}
+		t.flex = flex
+		t.draft.classes = append(t.draft.classes, k)
+		t.changed(n, "became the class "+flex.name+", whose template is "+k.template, "")
+		if replaces := params.get("replace-client-id"); replaces != nil && replaces.yes {
+			t.left(replaces, "leases stay known by option 61 or the hardware address: a device that takes the place "+
+				"of another gets its address when that one can no longer use it",
+				"set one-device: on in the reservations of places where there is only ever one device")
+		}
+	}
+}
+
+// flexClass returns the class of the clients that have a flexible identifier.
+func (t *translator) flexClass(octets []byte) (string, bool) {
+	switch {
+	case t.flex == nil:
+		return "", false
+	case t.flex.words:
+		return config.ClassOfValue(t.flex.name, string(octets))
+	}
+	return config.ClassOfValue(t.flex.name, hex.EncodeToString(octets))
+}
+
+// mergeHosts makes one reservation of those that have one address, which Kea takes where
+// ip-reservations-unique is false: they are the interfaces of one host, or places of which one is in use.
+func (t *translator) mergeHosts(list []*reservation) []*reservation {
+	first := make(map[netip.Addr]*reservation)
+	return slices.DeleteFunc(list, func(r *reservation) bool {
+		k := first[r.address]
+		if !r.address.IsValid() || k == nil {
+			first[r.address] = r
+			return false
+		}
+		device := func(r *reservation) bool { return len(r.hardware)+len(r.clientID) > 0 }
+		like := device(r) == device(k) && (len(r.class) > 0) == (len(k.class) > 0)
+		if !like || r.hostname != k.hostname || !reflect.DeepEqual(r.settings.config(), k.settings.config()) {
+			return false
+		}
+		k.hardware, k.clientID = append(k.hardware, r.hardware...), append(k.clientID, r.clientID...)
+		k.circuitID, k.class = append(k.circuitID, r.circuitID...), append(k.class, r.class...)
+		t.remarkOn(r.at, r.at.element, "has the address of another one: they are one reservation with both "+
+			"identifiers, and their clients one client if they are devices")
+		return true
+	})
 }
 
 // firstOf returns the first member of those keys that nothing was said of.
@@ -91,85 +239,40 @@ func (t *translator) hostname(n *node, r *reservation) {
 	}
 }
 
-// globalReservations puts global reservations where they count: one with an address into the subnet of that
-// address, one without into a subnet of every link.
+// globalReservations translates the reservations that are in no subnet, if they count anywhere. The address
+// of one counts only in a subnet where they do.
 func (t *translator) globalReservations() {
+	d := t.draft
 	for _, n := range t.globals {
 		if len(t.global) == 0 {
 			t.left(n, "Kea passes over global reservations unless reservations-global is true", "")
 			continue
 		}
-		r := t.reservation(n, netip.Prefix{})
+		r := t.reservation(n)
 		if r == nil {
 			if a, _ := t.address(n, "ip-address"); a.IsValid() {
-				for _, s := range t.draft.subnets {
+				for _, s := range d.subnets {
 					t.keepPromised(s, &reservation{address: a})
 				}
 			}
 			continue
 		}
-		if r.address.IsValid() {
-			t.placeByAddress(n, r)
-			continue
+		if r.address.IsValid() && !slices.ContainsFunc(t.global, func(s *subnet) bool {
+			return s.prefix.Contains(r.address)
+		}) {
+			t.left(n.get("ip-address"),
+				r.address.String()+" lies in no subnet that global reservations count for", "")
+			r.address = netip.Addr{}
 		}
-		t.placeOnLinks(n, r)
+		d.reservations = append(d.reservations, r)
 	}
-}
-
-func (t *translator) placeByAddress(n *node, r *reservation) {
-	for _, s := range t.global {
-		if s.prefix.Contains(r.address) {
-			s.reservations = append(s.reservations, r)
-			t.remarkOn(n, n.element, "was global, and went into "+s.prefix.String())
-			return
-		}
-	}
-	t.left(n, r.address.String()+" lies in no subnet that global reservations count for", "")
-}
-
-// copiesMax bounds what global reservations on many links may come to.
-const copiesMax = 65536
-
-func (t *translator) placeOnLinks(n *node, r *reservation) {
-	done := make(map[*network]bool)
-	copies := 0
-	for _, s := range t.global {
-		if s.network != nil && done[s.network] || t.hasClient(s, r) {
-			continue
-		}
-		if t.copies++; t.copies > copiesMax {
-			t.left(n, "global reservations times links are more than fit", "write it into the subnets that need it")
-			return
-		}
-		done[s.network] = true
-		clone := *r
-		s.reservations = append(s.reservations, &clone)
-		copies++
-	}
-	t.remarkOn(n, n.element, fmt.Sprintf("was global, and went into a subnet of every link that has none for "+
-		"the client: %d", copies))
-}
-
-// hasClient says whether the link of s has a reservation for the client of r.
-func (t *translator) hasClient(s *subnet, r *reservation) bool {
-	for _, other := range t.draft.subnets {
-		if other != s && (s.network == nil || other.network != s.network) {
-			continue
-		}
-		for _, k := range other.reservations {
-			if len(r.hardware) > 0 && string(k.hardware) == string(r.hardware) ||
-				len(r.clientID) > 0 && string(k.clientID) == string(r.clientID) {
-				return true
-			}
-		}
-	}
-	return false
+	d.reservations = t.mergeHosts(d.reservations)
 }
 
 // roll is the clients that reservations put into a class.
-type roll struct{ hardware, clientIDs []string }
+type roll struct{ hardware, clientIDs, circuits []string }
 
-func (r roll) empty() bool { return len(r.hardware)+len(r.clientIDs) == 0 }
+func (r roll) empty() bool { return len(r.hardware)+len(r.clientIDs)+len(r.circuits) == 0 }
 
 // test returns the test that these clients pass.
 func (r roll) test() string {
@@ -179,6 +282,9 @@ func (r roll) test() string {
 	}
 	if len(r.clientIDs) > 0 {
 		parts = append(parts, `pkt.raw("dhcp-client-identifier") in [`+strings.Join(r.clientIDs, ", ")+"]")
+	}
+	if len(r.circuits) > 0 {
+		parts = append(parts, "relay.circuit_id in ["+strings.Join(r.circuits, ", ")+"]")
 	}
 	return strings.Join(parts, " || ")
 }
@@ -224,6 +330,9 @@ func (t *translator) rollOf(obj *node, counts bool) {
 			}
 			if octets, err := parseOctets(textOf(r, "client-id")); err == nil && len(octets) > 1 {
 				list.clientIDs = append(list.clientIDs, bytesLiteral(string(octets)))
+			}
+			if octets, err := parseOctets(textOf(r, "circuit-id")); err == nil && len(octets) > 0 {
+				list.circuits = append(list.circuits, bytesLiteral(string(octets)))
 			}
 			t.classes.assigned[name.text] = list
 		}

@@ -24,6 +24,9 @@ func (t *translator) network(n *node, above level) {
 		t.taken(at)
 	}
 	l := t.settingsOf(n, &k.settings, above)
+	if l.global != above.global {
+		k.global = &l.global
+	}
 	var kept bool
 	if k.classes, kept = t.guard(n, &l); !kept {
 		t.shut(n)
@@ -78,6 +81,9 @@ func (t *translator) subnet(n *node, in *network, above level) {
 	if t.pings {
 		t.pingCheck(n.get("user-context"), &s.settings)
 	}
+	if l.global != above.global {
+		s.global = &l.global
+	}
 	var kept bool
 	if s.classes, kept = t.guard(n, &l); !kept {
 		t.shut(n)
@@ -101,12 +107,13 @@ func (t *translator) subnet(n *node, in *network, above level) {
 			t.left(k, "Kea passes over the reservations of this subnet (reservations-in-subnet)", "")
 			continue
 		}
-		if r := t.reservation(k, s.prefix); r != nil {
+		if r := t.reservation(k); r != nil {
 			s.reservations = append(s.reservations, r)
 		} else if a, _ := t.address(k, "ip-address"); a.IsValid() {
 			t.keepPromised(s, &reservation{address: a})
 		}
 	}
+	s.reservations = t.mergeHosts(s.reservations)
 	if l.global {
 		t.global = append(t.global, s)
 	}

@@ -17,10 +17,14 @@ func (t *translator) root(file, obj *node) {
 	t.oldLogging(file)
 	l := t.settingsOf(obj, &d.settings, firstLevel())
 	t.defaults(obj, &l)
+	if !l.global {
+		d.global = new(bool)
+	}
 	t.daemon(obj)
 	t.hooks(obj)
 	t.allocator(obj, &l, "of every subnet that says nothing else")
 	t.clientClasses(obj, l)
+	t.flexIdentifier(obj)
 	t.options(obj, &d.settings)
 	t.globals = t.objects(obj, "reservations")
 	for _, n := range t.objects(obj, "shared-networks") {
@@ -161,19 +165,26 @@ func (t *translator) loggers(n *node) {
 	}
 }
 
-// identifiers tells by what clients with a reservation are known, and in which order.
+// identifiers notes by what clients with a reservation are known, and in which order.
 func (t *translator) identifiers(n *node) {
+	t.draft.identifiers = keaIdentifiers()
 	if n == nil || n.form != isList {
 		return
 	}
+	var list []config.Identifier
 	for _, i := range n.items {
-		switch i.text {
-		case "hw-address", "client-id":
-			t.changed(i, "a reservation by client-id always counts before one by hardware", "")
-		default:
+		switch by := byIdentifier(i.text); {
+		case by == "" && i.text == "auto":
+			list = keaIdentifiers()
+			t.taken(i)
+		case by == "":
 			t.left(i, "clients are not known by "+i.text+" here", "see the reservations")
+		default:
+			list = append(list, by)
+			t.taken(i)
 		}
 	}
+	t.draft.identifiers = list
 }
 
 // hooks tells what becomes of what hook libraries do.
@@ -181,6 +192,9 @@ func (t *translator) hooks(obj *node) {
 	for _, n := range t.objects(obj, "hooks-libraries") {
 		file, _ := t.text(n, "library")
 		base := path.Base(file)
+		if strings.HasPrefix(base, flexIDHook) {
+			continue // When the classes are known.
+		}
 		w := left(noHook+"; "+base+" is not known here", "look up what it does")
 		for _, h := range hooks {
 			if strings.HasPrefix(base, h.name) {

@@ -22,21 +22,33 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Reservation is an address or options promised to a client. A client that shows any of its identifiers is
-// the client.
+// Reservation is an address or options promised to a client: to a device (hardware, client_id), to a place
+// (circuit_id, remote_id, relay_id), or to a class. Identifiers are in hex; in requests they may be written as
+// in the configuration file.
 type Reservation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// subnet is the prefix of the subnet it belongs to. On creation it may be left out if address says it.
+	// subnet is the prefix of the subnet it belongs to, or the word global. On creation it may be left out if
+	// address says it.
 	Subnet  string `protobuf:"bytes,1,opt,name=subnet,proto3" json:"subnet,omitempty"`
 	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
-	// hardware is an Ethernet address, 02:67:00:00:00:01; in requests as the configuration file may have it.
-	Hardware string `protobuf:"bytes,3,opt,name=hardware,proto3" json:"hardware,omitempty"`
-	// client_id is option 61 in hex, type octet included; in requests as the configuration file may have it.
-	ClientId string `protobuf:"bytes,4,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	Hostname string `protobuf:"bytes,5,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	Rarp     bool   `protobuf:"varint,6,opt,name=rarp,proto3" json:"rarp,omitempty"`
+	// hardware are Ethernet addresses, 02:67:00:00:00:01. A client that has any of them, or of client_id, is the
+	// client.
+	Hardware []string `protobuf:"bytes,3,rep,name=hardware,proto3" json:"hardware,omitempty"`
+	// client_id are values of option 61, type octet included.
+	ClientId []string `protobuf:"bytes,4,rep,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	Hostname string   `protobuf:"bytes,5,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	Rarp     bool     `protobuf:"varint,6,opt,name=rarp,proto3" json:"rarp,omitempty"`
 	// options are shown, and kept by changes of other fields; they are changed in the configuration file.
-	Options       []*Option `protobuf:"bytes,7,rep,name=options,proto3" json:"options,omitempty"`
+	Options []*Option `protobuf:"bytes,7,rep,name=options,proto3" json:"options,omitempty"`
+	// circuit_id, remote_id and relay_id are sub-options 1, 2 and 12 of option 82. All that are given have to fit,
+	// each with any of its values.
+	CircuitId []string `protobuf:"bytes,8,rep,name=circuit_id,json=circuitId,proto3" json:"circuit_id,omitempty"`
+	RemoteId  []string `protobuf:"bytes,9,rep,name=remote_id,json=remoteId,proto3" json:"remote_id,omitempty"`
+	RelayId   []string `protobuf:"bytes,10,rep,name=relay_id,json=relayId,proto3" json:"relay_id,omitempty"`
+	// class are names of classes, or TEMPLATE:VALUE.
+	Class []string `protobuf:"bytes,11,rep,name=class,proto3" json:"class,omitempty"`
+	// one_device says that a device which shows up at the place has the address of the one before it at once.
+	OneDevice     bool `protobuf:"varint,12,opt,name=one_device,json=oneDevice,proto3" json:"one_device,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -85,18 +97,18 @@ func (x *Reservation) GetAddress() string {
 	return ""
 }
 
-func (x *Reservation) GetHardware() string {
+func (x *Reservation) GetHardware() []string {
 	if x != nil {
 		return x.Hardware
 	}
-	return ""
+	return nil
 }
 
-func (x *Reservation) GetClientId() string {
+func (x *Reservation) GetClientId() []string {
 	if x != nil {
 		return x.ClientId
 	}
-	return ""
+	return nil
 }
 
 func (x *Reservation) GetHostname() string {
@@ -120,14 +132,49 @@ func (x *Reservation) GetOptions() []*Option {
 	return nil
 }
 
+func (x *Reservation) GetCircuitId() []string {
+	if x != nil {
+		return x.CircuitId
+	}
+	return nil
+}
+
+func (x *Reservation) GetRemoteId() []string {
+	if x != nil {
+		return x.RemoteId
+	}
+	return nil
+}
+
+func (x *Reservation) GetRelayId() []string {
+	if x != nil {
+		return x.RelayId
+	}
+	return nil
+}
+
+func (x *Reservation) GetClass() []string {
+	if x != nil {
+		return x.Class
+	}
+	return nil
+}
+
+func (x *Reservation) GetOneDevice() bool {
+	if x != nil {
+		return x.OneDevice
+	}
+	return false
+}
+
 type ListReservationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// page_size is how many to return at most; 0 means 500, and more than 5000 means 5000.
 	PageSize  int32  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// subnet, if set, is the prefix of a configured subnet.
+	// subnet, if set, is the prefix of a configured subnet, or the word global.
 	Subnet string `protobuf:"bytes,3,opt,name=subnet,proto3" json:"subnet,omitempty"`
-	// search, if set, must occur in the address, hardware address, client ID or hostname.
+	// search, if set, must occur in the address, an identifier or the hostname.
 	Search        string `protobuf:"bytes,4,opt,name=search,proto3" json:"search,omitempty"`
 	Stale         bool   `protobuf:"varint,5,opt,name=stale,proto3" json:"stale,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -382,12 +429,13 @@ func (x *CreateReservationResponse) GetRevision() uint64 {
 
 type UpdateReservationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// key is the reservation to change: its address, hardware address, or id: and its client ID in hex.
+	// key is the reservation to change: its address, a hardware address, id: and a client ID in hex, or
+	// circuit-id:, remote-id:, relay-id: or class: and a value.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// subnet is needed only if key occurs in several.
+	// subnet is needed only if key occurs in several: a prefix, or the word global.
 	Subnet      string       `protobuf:"bytes,2,opt,name=subnet,proto3" json:"subnet,omitempty"`
 	Reservation *Reservation `protobuf:"bytes,3,opt,name=reservation,proto3" json:"reservation,omitempty"`
-	// update_mask names the fields of reservation to take: address, hardware, client_id, hostname, rarp.
+	// update_mask names the fields of reservation to take: all but subnet and options.
 	UpdateMask       *fieldmaskpb.FieldMask `protobuf:"bytes,4,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	ExpectedRevision *uint64                `protobuf:"varint,5,opt,name=expected_revision,json=expectedRevision,proto3,oneof" json:"expected_revision,omitempty"`
 	Comment          string                 `protobuf:"bytes,6,opt,name=comment,proto3" json:"comment,omitempty"`
@@ -529,9 +577,8 @@ func (x *UpdateReservationResponse) GetRevision() uint64 {
 
 type DeleteReservationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// key is the reservation to delete: its address, hardware address, or id: and its client ID in hex.
-	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// subnet is needed only if key occurs in several.
+	// key and subnet name the reservation to delete, as in UpdateReservationRequest.
+	Key              string  `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Subnet           string  `protobuf:"bytes,2,opt,name=subnet,proto3" json:"subnet,omitempty"`
 	ExpectedRevision *uint64 `protobuf:"varint,3,opt,name=expected_revision,json=expectedRevision,proto3,oneof" json:"expected_revision,omitempty"`
 	Comment          string  `protobuf:"bytes,4,opt,name=comment,proto3" json:"comment,omitempty"`
@@ -662,15 +709,23 @@ var File_admin_v1_reservation_proto protoreflect.FileDescriptor
 
 const file_admin_v1_reservation_proto_rawDesc = "" +
 	"\n" +
-	"\x1aadmin/v1/reservation.proto\x12\x0fport67.admin.v1\x1a\x15admin/v1/subnet.proto\x1a google/protobuf/field_mask.proto\"\xdb\x01\n" +
+	"\x1aadmin/v1/reservation.proto\x12\x0fport67.admin.v1\x1a\x15admin/v1/subnet.proto\x1a google/protobuf/field_mask.proto\"\xe7\x02\n" +
 	"\vReservation\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x1a\n" +
-	"\bhardware\x18\x03 \x01(\tR\bhardware\x12\x1b\n" +
-	"\tclient_id\x18\x04 \x01(\tR\bclientId\x12\x1a\n" +
+	"\bhardware\x18\x03 \x03(\tR\bhardware\x12\x1b\n" +
+	"\tclient_id\x18\x04 \x03(\tR\bclientId\x12\x1a\n" +
 	"\bhostname\x18\x05 \x01(\tR\bhostname\x12\x12\n" +
 	"\x04rarp\x18\x06 \x01(\bR\x04rarp\x121\n" +
-	"\aoptions\x18\a \x03(\v2\x17.port67.admin.v1.OptionR\aoptions\"\x9b\x01\n" +
+	"\aoptions\x18\a \x03(\v2\x17.port67.admin.v1.OptionR\aoptions\x12\x1d\n" +
+	"\n" +
+	"circuit_id\x18\b \x03(\tR\tcircuitId\x12\x1b\n" +
+	"\tremote_id\x18\t \x03(\tR\bremoteId\x12\x19\n" +
+	"\brelay_id\x18\n" +
+	" \x03(\tR\arelayId\x12\x14\n" +
+	"\x05class\x18\v \x03(\tR\x05class\x12\x1d\n" +
+	"\n" +
+	"one_device\x18\f \x01(\bR\toneDevice\"\x9b\x01\n" +
 	"\x17ListReservationsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +

@@ -2171,6 +2171,7 @@ type Lease struct {
 	Withheld      int64                  `protobuf:"varint,13,opt,name=withheld,proto3" json:"withheld,omitempty"`
 	Bootp         bool                   `protobuf:"varint,14,opt,name=bootp,proto3" json:"bootp,omitempty"`
 	Counted       []byte                 `protobuf:"bytes,15,opt,name=counted,proto3" json:"counted,omitempty"`
+	Class         []byte                 `protobuf:"bytes,16,opt,name=class,proto3" json:"class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2306,6 +2307,13 @@ func (x *Lease) GetBootp() bool {
 func (x *Lease) GetCounted() []byte {
 	if x != nil {
 		return x.Counted
+	}
+	return nil
+}
+
+func (x *Lease) GetClass() []byte {
+	if x != nil {
+		return x.Class
 	}
 	return nil
 }
@@ -2476,7 +2484,7 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x05known\x18\x04 \x01(\bR\x05known\x12$\n" +
 	"\rauthoritative\x18\x05 \x01(\bR\rauthoritative\x12\x1a\n" +
 	"\brevision\x18\x06 \x01(\x04R\brevision\x12\x16\n" +
-	"\x06detail\x18\a \x01(\fR\x06detail\"\xf2\x02\n" +
+	"\x06detail\x18\a \x01(\fR\x06detail\"\x88\x03\n" +
 	"\x05Lease\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06client\x18\x02 \x01(\fR\x06client\x12\x16\n" +
@@ -2494,7 +2502,8 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"relay_info\x18\f \x01(\fR\trelayInfo\x12\x1a\n" +
 	"\bwithheld\x18\r \x01(\x03R\bwithheld\x12\x14\n" +
 	"\x05bootp\x18\x0e \x01(\bR\x05bootp\x12\x18\n" +
-	"\acounted\x18\x0f \x01(\fR\acountedB#Z!port67/proto/raftlog/v1;raftlogv1b\x06proto3"
+	"\acounted\x18\x0f \x01(\fR\acounted\x12\x14\n" +
+	"\x05class\x18\x10 \x01(\fR\x05classB#Z!port67/proto/raftlog/v1;raftlogv1b\x06proto3"
 
 var (
 	file_raftlog_v1_raftlog_proto_rawDescOnce sync.Once
