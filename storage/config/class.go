@@ -245,6 +245,7 @@ func (v *validator) classes() {
 		}
 		v.expressions(path, c)
 		v.settings(path, &c.Settings, v.global)
+		v.noIdentity(path, &c.Identity, "by class")
 	}
 	if n := len(v.config.Classes); n > classesMax {
 		v.problem("classes", "%d: at most %d", n, classesMax)

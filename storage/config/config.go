@@ -68,6 +68,9 @@ type Settings struct {
 	NAKOffLinkRenew *bool `json:"nak_offlink_renew,omitempty"`
 	// IPv6Only gives no address to clients that say they can do without one (RFC 8925 §3.3).
 	IPv6Only *bool `json:"ipv6_only,omitempty"`
+	// Identity is who is one client. It is a matter of the link: no pool, class or reservation has a say, nor
+	// has a subnet of a shared network.
+	Identity Identity `json:"identity,omitzero"`
 	Layout
 }
 

@@ -159,6 +159,8 @@ func (f *flattener) settings(parent string, s *Settings) {
 		{"adopt unknown", s.AdoptUnknown},
 		{"NAK to renewals from off the link", s.NAKOffLinkRenew},
 		{"IPv6 only", s.IPv6Only},
+		{"firmware handover", s.Identity.FirmwareHandover},
+		{"one lease per client", s.Identity.OneLease},
 		{"option overload", s.OptionOverload},
 		{"NUL behind texts", s.NULTerminate},
 		{"default route in option 121", s.AddDefaultTo121},
@@ -177,6 +179,7 @@ func (f *flattener) settings(parent string, s *Settings) {
 		f.leaf(parent, "greatest reply size", true, strconv.Itoa(int(*n)))
 	}
 	f.bootp(parent, &s.BOOTP)
+	f.leaf(parent, "clients matched by", s.Identity.Match != "", string(s.Identity.Match))
 	for _, o := range s.Options {
 		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, ValueWords(f.definitions, o))
 	}

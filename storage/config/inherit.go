@@ -25,6 +25,7 @@ type Effective struct {
 	ServerName                       string
 	BootFile                         string
 	Layout                           EffectiveLayout
+	Identity                         EffectiveIdentity
 	BOOTP                            EffectiveBOOTP
 	// Options has every configured option once, by ascending code; the innermost level won.
 	Options    []Option
@@ -114,7 +115,7 @@ func (s *Settings) empty() bool {
 		s.AdoptUnknown == nil && s.NAKOffLinkRenew == nil && s.IPv6Only == nil &&
 		!s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
 		len(s.Options) == 0 && len(s.Guarded) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0 &&
-		s.Layout == Layout{}
+		s.Layout == Layout{} && s.Identity == Identity{}
 }
 
 // under returns what holds one level below e, where s is set. It returns e itself if s is empty.
@@ -137,6 +138,7 @@ func (e *Effective) under(s *Settings) *Effective {
 	override(&inner.NAKOffLinkRenew, s.NAKOffLinkRenew)
 	override(&inner.IPv6Only, s.IPv6Only)
 	inner.Layout = e.Layout.under(&s.Layout)
+	inner.Identity = e.Identity.under(&s.Identity)
 	if s.NextServer.IsValid() {
 		inner.NextServer = s.NextServer
 	}

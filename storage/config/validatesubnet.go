@@ -139,6 +139,7 @@ func (v *validator) subnet(path string, s *Subnet, prefixOK bool, onLink map[lin
 	outer, link := v.global, s.Prefix.String()
 	if i, ok := v.networkOf[s.Prefix]; ok {
 		outer, link = v.outerOf[i], "shared-networks["+strconv.Itoa(i)+"]"
+		v.noIdentity(path, &s.Identity, "within a shared network")
 	}
 	v.guard(path+".classes", s.Classes)
 	inner := v.settings(path, &s.Settings, outer)
@@ -274,6 +275,7 @@ func (v *validator) pools(path string, s *Subnet, prefixOK bool, outer *Effectiv
 		}
 		v.guard(at+".classes", p.Classes)
 		v.settings(at, &p.Settings, outer)
+		v.noIdentity(at, &p.Identity, "by pool")
 	}
 	slices.SortStableFunc(sorted, func(a, b indexed[AddrRange]) int {
 		return a.value.First.Compare(b.value.First)
@@ -340,6 +342,7 @@ func (v *validator) reservations(path string, s *Subnet, prefixOK bool, outer *E
 			}
 		}
 		v.settings(at, &r.Settings, outer)
+		v.noIdentity(at, &r.Identity, "by reservation")
 	}
 }
 

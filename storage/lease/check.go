@@ -60,6 +60,7 @@ func (t *Table) Check() []error {
 		equal("addresses kept", uint64(t.kept.root.count()), kept)
 		equal("addresses bound", uint64(t.bound.root.count()), bound)
 	}
+	t.checkHardware(report)
 	if sum != t.sum {
 		report("sum: not that of the leases")
 	}
