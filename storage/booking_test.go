@@ -126,7 +126,7 @@ func TestRenewal_HA_012(t *testing.T) {
 	}
 	ask := func(n byte, left lease.Instant) (got answer) {
 		got.told, got.extend, got.ok, got.remaining =
-			w.view().Renewal(addr(a), client(n).Key, nil, 0, l.Booked-left)
+			w.view().Renewal(addr(a), ptrTo(client(n)), 0, l.Booked-left)
 		return got
 	}
 	for _, c := range []struct {

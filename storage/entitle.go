@@ -16,6 +16,8 @@ type claim struct {
 	link     *config.Link
 	key      lease.Key
 	hardware lease.Key // of its hardware address; empty if it has none
+	htype    uint8     // of which that is made, like chaddr
+	chaddr   string
 	classes  []string
 	bootp    bool      // it speaks BOOTP
 	twin     lease.Key // then: the same hardware, if it has shown the usual identifier in DHCP
@@ -25,7 +27,7 @@ type claim struct {
 
 // claim returns the claim of a client on a link.
 func (s *State) claim(c *Client, link *config.Link) claim {
-	out := claim{s: s, link: link, key: c.Key}
+	out := claim{s: s, link: link, key: c.Key, htype: c.HType, chaddr: c.CHAddr}
 	if c.CHAddr != "" {
 		out.hardware = lease.HardwareKey(c.HType, []byte(c.CHAddr))
 	}
@@ -133,8 +135,11 @@ func (c *claim) open(pool *config.CompiledPool) bool {
 
 // holds says whether l is the client's: it is under the client's key, it was got by BOOTP under the client's
 // hardware address (BP-004), or both are known by identifiers of one reservation in sub (nil if there is no
-// subnet any more).
+// subnet any more). Where hardware addresses count, they decide alone or have to be the same, too.
 func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
+	if mine, decided := c.byHardware(l); decided {
+		return mine
+	}
 	if l.Client == c.key || c.bootp && l.Client == c.twin ||
 		l.BOOTP && c.hardware != "" && l.Hardware() == c.hardware {
 		return true
@@ -160,7 +165,7 @@ func (c *claim) free(sub *config.CompiledSubnet, a netip.Addr) bool {
 	case l.Status == lease.Declined:
 		return false
 	}
-	return c.holds(sub, &l) || givenBack(sub, &l)
+	return c.holds(sub, &l) || c.inherits(&l) || givenBack(sub, &l)
 }
 
 // givenBack says whether others get the address of l before its booking has passed, because its client gave
@@ -173,9 +178,11 @@ func givenBack(sub *config.CompiledSubnet, l *lease.Lease) bool {
 func (c *claim) held() []lease.Lease {
 	out := c.under(nil, c.key)
 	keys := c.otherKeys()
-	if len(keys) == 0 {
+	more := c.aliases()
+	if len(keys) == 0 && len(more) == 0 {
 		return out
 	}
+	out = append(out, more...)
 	for _, k := range keys {
 		out = c.under(out, k)
 	}

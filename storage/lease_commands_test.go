@@ -13,14 +13,14 @@ func TestRelease_P8_V4_180(t *testing.T) {
 	const a = "10.67.0.12"
 	w := newWorld(t, office())
 	before := w.must(selecting(1, a)).Lease
-	w.want(NotHolder, Release{addr(a), client(2).Key}) // V4-181
-	w.want(NotHolder, Release{addr("10.67.0.13"), client(1).Key})
-	w.must(Release{addr(a), client(1).Key})
+	w.want(NotHolder, Release{Addr: addr(a), Key: client(2).Key}) // V4-181
+	w.want(NotHolder, Release{Addr: addr("10.67.0.13"), Key: client(1).Key})
+	w.must(Release{Addr: addr(a), Key: client(1).Key})
 	l := w.lease(a)
 	if l.Status != lease.Released || l.Booked != before.Booked || l.Reusable != before.Reusable || l.Client != before.Client {
 		t.Errorf("released to %+v from %+v", l, before)
 	}
-	w.must(Release{addr(a), client(1).Key}) // V4-183
+	w.must(Release{Addr: addr(a), Key: client(1).Key}) // V4-183
 	if w.lease(a) != l {
 		t.Error("a second RELEASE changed the lease")
 	}
@@ -164,7 +164,7 @@ func TestEarlyReuse_FindsReleasedWhenFull_P8(t *testing.T) {
 				w.must(Bind{Client: client(n), Link: link, Mode: Selecting})
 			}
 			l := w.s.leases.ByClient(client(4).Key)[0]
-			w.must(Release{l.Addr, client(4).Key})
+			w.must(Release{Addr: l.Addr, Key: client(4).Key})
 			a, refusal := w.view().Suitable(client(11), link, netip.Addr{}, nil, nil)
 			if early && (refusal != Granted || a != l.Addr) || !early && refusal != Exhausted {
 				t.Errorf("Suitable = %v, %d", a, refusal)

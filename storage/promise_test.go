@@ -130,7 +130,7 @@ func (p *promise) step() {
 	case k < 13:
 		p.propose(Offer{Client: c, Link: link, Wish: a})
 	case k < 14:
-		p.propose(Release{a, c.Key})
+		p.propose(Release{Addr: a, Key: c.Key})
 	case k < 15:
 		p.propose(Decline{Addr: a, Key: c.Key, Held: p.r.Intn(2) == 0})
 	case k < 16:
@@ -156,7 +156,7 @@ func (p *promise) renewLocally(n byte, a netip.Addr, asked lease.Seconds) {
 	if len(p.stale) > 0 && p.r.Intn(3) > 0 {
 		node = p.stale[p.r.Intn(len(p.stale))]
 	}
-	told, extend, ok, remaining := ViewOf(node).Renewal(a, client(n).Key, nil, asked, p.clusterTime()+1)
+	told, extend, ok, remaining := ViewOf(node).Renewal(a, ptrTo(client(n)), asked, p.clusterTime()+1)
 	switch {
 	case ok:
 		p.told(n, a, told, "renewed locally")
@@ -205,7 +205,7 @@ func TestViews_BesideEachOther_P14(t *testing.T) {
 			var b bytes.Buffer
 			_, _ = frozen.WriteTo(&b)
 			w.view().Suitable(client(20), link, netip.Addr{}, nil, nil)
-			w.view().Renewal(addr("10.67.0.12"), client(1).Key, nil, 0, w.s.clock)
+			w.view().Renewal(addr("10.67.0.12"), ptrTo(client(1)), 0, w.s.clock)
 			w.view().Usage(lease.Range(span("10.67.0.10", "10.67.0.19")))
 			w.view().Digest()
 			w.view().NextDue()

@@ -300,7 +300,7 @@ func randomCommand(r *rand.Rand, w *world) Command {
 	case k < 25:
 		return Extend{Addr: a, Key: c.Key, AskedLease: asked}
 	case k < 28:
-		return Release{a, c.Key}
+		return Release{Addr: a, Key: c.Key}
 	case k < 31:
 		return Decline{Addr: a, Key: c.Key, Held: r.Intn(2) == 0}
 	case k < 32:

@@ -144,6 +144,9 @@ func (t *tool) subnetPairs(s *adminv1.Subnet) error {
 		spanOrInfinite(set.GetLeaseMin()), spanOrInfinite(set.GetLeaseMax())))
 	p.add("T1, T2", permille(set.GetT1Permille())+", "+permille(set.GetT2Permille()))
 	p.add("authoritative", yesNo(set.GetAuthoritative()))
+	p.add("clients matched by", set.GetMatch())
+	p.add("firmware handover", yesNo(set.GetFirmwareHandover()))
+	p.add("one lease per client", yesNo(set.GetOneLeasePerClient()))
 	p.add("next server", set.GetNextServer())
 	p.add("boot file", set.GetBootFile())
 	for _, o := range set.GetOptions() {

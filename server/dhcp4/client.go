@@ -36,6 +36,7 @@ const (
 	optClientID         = 61
 	optTFTPServer       = 66
 	optBootFile         = 67
+	optUserClass        = 77  // RFC 3004
 	optRapidCommit      = 80  // RFC 4039
 	optRelayInfo        = 82  // RFC 3046
 	optMachineID        = 97  // RFC 4578
@@ -70,6 +71,45 @@ func (q *Query) ClientKey() (lease.Key, bool) {
 		return lease.HardwareKey(q.HType, hw), true
 	}
 	return "", false
+}
+
+// holder returns whom a node keeps offers for on a link where clients are matched by m.
+func (q *Query) holder(k lease.Key, m config.Match) lease.Key {
+	hw := q.hardware()
+	switch {
+	case q.HType == 0 || len(hw) == 0:
+	case m == config.MatchHardware:
+		return lease.HardwareKey(q.HType, hw)
+	case m == config.MatchBoth:
+		return k.On(q.HType, hw)
+	}
+	return k
+}
+
+// owns says whether l was the client's when this node heard of it last. The log judges by more.
+func (c *chooser) owns(l *lease.Lease) bool {
+	match := config.MatchStrict
+	if c.d.place.link != nil {
+		match = c.d.place.link.Identity.Match
+	}
+	same := l.HType == c.q.HType && l.CHAddr == string(c.q.hardware())
+	switch match {
+	case config.MatchHardware:
+		return same && l.CHAddr != "" || l.CHAddr == "" && l.Client == c.d.Key
+	case config.MatchBoth:
+		return same && l.Client == c.d.Key
+	}
+	return l.Client == c.d.Key
+}
+
+// firmware says whether the client is firmware that boots over the network, by what it says of itself: PXE, HTTP
+// boot, or iPXE.
+func (q *Query) firmware() bool {
+	if q.Type == 0 {
+		return false
+	}
+	class, _ := q.Options.Get(optUserClass)
+	return q.boots() || string(class) == "iPXE" || string(class) == "\x04iPXE"
 }
 
 // Relayed says whether the message came through a relay agent. A giaddr to which nobody could answer is none
@@ -138,7 +178,7 @@ func (q *Query) secs() uint16 {
 func (q *Query) client(k lease.Key, classes []string) storage.Client {
 	return storage.Client{
 		Key: k, HType: q.HType, CHAddr: string(q.hardware()),
-		Hostname: q.hostname(), Classes: classes, RelayInfo: q.relayInfo(),
+		Hostname: q.hostname(), Classes: classes, RelayInfo: q.relayInfo(), Firmware: q.firmware(),
 	}
 }
 

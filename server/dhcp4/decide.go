@@ -112,6 +112,8 @@ type Decision struct {
 	// Config is what the reply is made from.
 	Config *config.Compiled
 	Key    lease.Key
+	// Holder is whom this node keeps addresses on offer for: Key, or what tells apart on the link who shows it.
+	Holder lease.Key
 	// Classes are the client's: known or unknown, and those of Config.Named.
 	Classes []string
 	// ClassErrors says which tests of classes failed.
@@ -153,7 +155,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		return Decision{Why: NoConfig}
 	}
 	c := chooser{view: view, self: self, q: q, in: in, d: Decision{
-		Config: view.Config(), Key: key, revision: view.Revision(), query: q, ingress: in,
+		Config: view.Config(), Key: key, Holder: key, revision: view.Revision(), query: q, ingress: in,
 		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
 	}}
 	switch q.Type {
@@ -172,8 +174,8 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	}
 	if c.d.Why != Answer {
 		return Decision{
-			Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path, Irregular: c.d.Irregular,
-			ClassErrors: c.d.ClassErrors,
+			Why: c.d.Why, Drop: c.d.Drop, Key: key, Holder: c.d.Holder, Path: c.d.Path,
+			Irregular: c.d.Irregular, ClassErrors: c.d.ClassErrors,
 		}
 	}
 	return c.d
@@ -200,6 +202,7 @@ func (c *chooser) locate(has netip.Addr) bool {
 		return false
 	}
 	c.d.place, c.d.Path = p, c.path(p.link.Name)
+	c.d.Holder = c.q.holder(c.d.Key, p.link.Identity.Match)
 	return true
 }
 
@@ -237,7 +240,7 @@ func (c *chooser) relayInfo() []byte {
 		return rai
 	}
 	l, ok := c.view.Lease(c.q.CIAddr)
-	if !ok || l.Client != c.d.Key || l.FreeFrom() <= c.view.Clock() {
+	if !ok || !c.owns(&l) || l.FreeFrom() <= c.view.Clock() {
 		return nil
 	}
 	return []byte(l.RelayInfo)

@@ -28,7 +28,7 @@ func (c *chooser) discover() {
 	}
 	asked, _ := c.q.addr(optRequestedAddress)
 	wish, taken := asked, c.self.Offers.Held()
-	if held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link); ok {
+	if held, ok := c.self.Offers.Of(c.d.Holder, c.d.Path.Link); ok {
 		wish, taken = held.Addr, taken.Without(held.Addr)
 	}
 	client, own := c.client(), c.view.BucketsOf(c.self.Node)

@@ -431,8 +431,15 @@ type EffectiveSettings struct {
 	NextServer    string    `protobuf:"bytes,7,opt,name=next_server,json=nextServer,proto3" json:"next_server,omitempty"`
 	BootFile      string    `protobuf:"bytes,8,opt,name=boot_file,json=bootFile,proto3" json:"boot_file,omitempty"`
 	Options       []*Option `protobuf:"bytes,9,rep,name=options,proto3" json:"options,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// match is what two messages must have in common to be of one client: strict, cid-then-mac, mac or
+	// distinct-by-mac.
+	Match string `protobuf:"bytes,10,opt,name=match,proto3" json:"match,omitempty"`
+	// firmware_handover says that what a machine boots has the address of its firmware.
+	FirmwareHandover bool `protobuf:"varint,11,opt,name=firmware_handover,json=firmwareHandover,proto3" json:"firmware_handover,omitempty"`
+	// one_lease_per_client says that a client which is bound elsewhere has left its addresses here.
+	OneLeasePerClient bool `protobuf:"varint,12,opt,name=one_lease_per_client,json=oneLeasePerClient,proto3" json:"one_lease_per_client,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *EffectiveSettings) Reset() {
@@ -526,6 +533,27 @@ func (x *EffectiveSettings) GetOptions() []*Option {
 		return x.Options
 	}
 	return nil
+}
+
+func (x *EffectiveSettings) GetMatch() string {
+	if x != nil {
+		return x.Match
+	}
+	return ""
+}
+
+func (x *EffectiveSettings) GetFirmwareHandover() bool {
+	if x != nil {
+		return x.FirmwareHandover
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetOneLeasePerClient() bool {
+	if x != nil {
+		return x.OneLeasePerClient
+	}
+	return false
 }
 
 // Option is one DHCP option.
@@ -851,7 +879,7 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\x04Pool\x12\x14\n" +
 	"\x05range\x18\x01 \x01(\tR\x05range\x12\x18\n" +
 	"\aclasses\x18\x02 \x03(\tR\aclasses\x12,\n" +
-	"\x05usage\x18\x03 \x01(\v2\x16.port67.admin.v1.UsageR\x05usage\"\x9c\x03\n" +
+	"\x05usage\x18\x03 \x01(\v2\x16.port67.admin.v1.UsageR\x05usage\"\x90\x04\n" +
 	"\x11EffectiveSettings\x12>\n" +
 	"\rlease_default\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\fleaseDefault\x126\n" +
 	"\tlease_min\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bleaseMin\x126\n" +
@@ -864,7 +892,11 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\vnext_server\x18\a \x01(\tR\n" +
 	"nextServer\x12\x1b\n" +
 	"\tboot_file\x18\b \x01(\tR\bbootFile\x121\n" +
-	"\aoptions\x18\t \x03(\v2\x17.port67.admin.v1.OptionR\aoptions\"F\n" +
+	"\aoptions\x18\t \x03(\v2\x17.port67.admin.v1.OptionR\aoptions\x12\x14\n" +
+	"\x05match\x18\n" +
+	" \x01(\tR\x05match\x12+\n" +
+	"\x11firmware_handover\x18\v \x01(\bR\x10firmwareHandover\x12/\n" +
+	"\x14one_lease_per_client\x18\f \x01(\bR\x11oneLeasePerClient\"F\n" +
 	"\x06Option\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
