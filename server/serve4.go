@@ -57,6 +57,7 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 		return TooOld, nil
 	}
 	decision := s.decide4(query, &in.Ingress, false)
+	s.watch(&decision, query, &in)
 	if decision.Irregular != 0 {
 		s.observer.Irregular(decision.Irregular)
 	}

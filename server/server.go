@@ -146,6 +146,7 @@ type Server struct {
 	rates      *rates
 	neighbours *neighbours
 	warnings   warnings
+	clones     *clones
 }
 
 // New returns a Server on the ports of o.
@@ -164,6 +165,7 @@ func New(o Options) *Server {
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
 		classes:    classes{log: o.Logger},
 		rates:      newRates(),
+		clones:     newClones(),
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 	}
 }

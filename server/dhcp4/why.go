@@ -47,6 +47,8 @@ const (
 	// BrokenRelayInfo is relay agent information that is cut off, or names a link or a server by what is no
 	// address; that part is ignored (V4-016), and returned like the rest (V4-055).
 	BrokenRelayInfo
+	// ClonedClient is a client identifier that comes from one hardware address, then another, and back (V4-085).
+	ClonedClient
 )
 
 // irregularities are the words for them. It never changes.
@@ -54,6 +56,7 @@ var irregularities = [...]string{
 	ServerInDiscover: "server_in_discover",
 	SourceNotCIAddr:  "source_not_ciaddr",
 	BrokenRelayInfo:  "broken_relay_info",
+	ClonedClient:     "cloned_client",
 }
 
 // String returns the word of i, in snake case.
