@@ -24,6 +24,7 @@ func (t *translator) network(n *node, above level) {
 		t.taken(at)
 	}
 	l := t.settingsOf(n, &k.settings, above)
+	t.matchClientID(n, &k.settings, &l, false)
 	var kept bool
 	if k.classes, kept = t.guard(n, &l); !kept {
 		t.shut(n)
@@ -74,6 +75,7 @@ func (t *translator) subnet(n *node, in *network, above level) {
 		t.say(idAt, keywordID.verdict, keywordID.why, "")
 	}
 	l := t.settingsOf(n, &s.settings, above)
+	t.matchClientID(n, &s.settings, &l, in != nil)
 	var kept bool
 	if s.classes, kept = t.guard(n, &l); !kept {
 		t.shut(n)

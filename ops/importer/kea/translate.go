@@ -16,6 +16,7 @@ func (t *translator) root(file, obj *node) {
 	t.optionDefs(obj)
 	t.oldLogging(file)
 	l := t.settingsOf(obj, &d.settings, firstLevel())
+	t.matchClientID(obj, &d.settings, &l, false)
 	t.defaults(obj, &l)
 	t.daemon(obj)
 	t.hooks(obj)
@@ -46,6 +47,9 @@ func (t *translator) defaults(obj *node, l *level) {
 	if s.Authoritative == nil {
 		s.Authoritative = new(bool)
 		t.remarkOn(obj, "authoritative", "not there: Kea's default of false was written down; here true is usual")
+	}
+	if obj.get("match-client-id") == nil {
+		t.remarkOn(obj, "match-client-id", "not there: "+keaMatch+"; "+keaMatchTodo)
 	}
 }
 
