@@ -19,8 +19,8 @@ const (
 )
 
 // clones watches for machines that show one client identifier, as copies of one image do (W-040). It is this
-// node's memory only, in a table of fixed size: where there is no room, who was heard the longest time ago makes
-// room.
+// node's memory only, in a table of fixed size: where there is no room, who was heard the longest time ago
+// makes room.
 type clones struct {
 	mu   sync.Mutex
 	seed maphash.Seed // nobody can look for identifiers that share a place
@@ -37,8 +37,8 @@ type cloned struct {
 
 func newClones() *clones { return &clones{seed: maphash.MakeSeed()} }
 
-// note takes it that the client was heard at that moment from a hardware address, and says whether this is the
-// last of so many changes within so short a time. After that it counts anew.
+// note takes it that the client was heard at that moment from a hardware address, and says whether this is
+// the last of so many changes within so short a time. After that it counts anew.
 func (c *clones) note(k lease.Key, htype uint8, chaddr []byte, at time.Time) bool {
 	client := maphash.String(c.seed, string(k))
 	var h maphash.Hash
@@ -88,10 +88,11 @@ func (c *clones) due(now time.Time) bool {
 	return true
 }
 
-// watch raises the alarm when the client of a decision is several machines. Where the hardware address is part of
-// who a client is, or all of it, they are told apart already.
+// watch raises the alarm when the client of a decision is several machines. Where the hardware address is
+// part of who a client is, or all of it, they are told apart already.
 func (s *Server) watch(d *dhcp4.Decision, q *dhcp4.Query, in *Datagram) {
-	if d.Key == "" || d.Key.IsHardware() || d.Holder != d.Key || q.Type != dhcp4.Discover && q.Type != dhcp4.Request {
+	if d.Key == "" || d.Key.IsHardware() || d.Holder != d.Key ||
+		q.Type != dhcp4.Discover && q.Type != dhcp4.Request {
 		return
 	}
 	hw := q.CHAddr[:min(int(q.HLen), len(q.CHAddr))]
@@ -103,7 +104,8 @@ func (s *Server) watch(d *dhcp4.Decision, q *dhcp4.Query, in *Datagram) {
 	if s.clones.due(in.Heard) {
 		log = s.log.Warn
 	}
-	log("several machines show one client identifier: give each its own, or set identity.match to distinct-by-mac",
+	log("several machines show one client identifier: give each its own, or set identity.match to "+
+		"distinct-by-mac",
 		slog.String("client", d.Key.String()), slog.String("hardware", hex.EncodeToString(hw)),
 		slog.String("link", d.Path.Link), slog.String("interface", in.Ingress.Interface),
 		slog.String("giaddr", q.GIAddr.String()))

@@ -126,8 +126,8 @@ func (s *State) extend(c Extend) Result {
 	return Result{Lease: l, Told: l.Told, Known: true}
 }
 
-// renewal is View.Renewal. What firmware has is for the log to renew, so that it hears as soon as another speaks
-// under the same Key: that one is not gone when the next comes (adr/0021).
+// renewal is View.Renewal. What firmware has is for the log to renew, so that it hears as soon as another
+// speaks under the same Key: that one is not gone when the next comes (adr/0021).
 func (s *State) renewal(v renewalQuery) (told lease.Seconds, extend, ok bool, remaining lease.Seconds) {
 	l, has := s.leases.Get(v.addr)
 	if !has || s.config == nil || l.Status != lease.Bound || l.Firmware {

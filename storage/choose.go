@@ -33,8 +33,8 @@ func (s *State) link(name string) (*config.Link, bool) {
 
 // choose picks the address that the client should have, by the rungs of RFC 2131 §4.3.1 with the
 // administrator's promise in front (V4-100 … V4-104): reserved, held, held before, to be taken over from the
-// same machine, one of wishes, had before by the same machine, free in the buckets owned (nil: in any). What is in taken is passed over unless it is promised to the client or
-// booked for it.
+// same machine, one of wishes, had before by the same machine, free in the buckets owned (nil: in any). What
+// is in taken is passed over unless it is promised to the client or booked for it.
 func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease.Space) (netip.Addr, bool) {
 	if a, ok := c.promised(netip.Addr{}); ok {
 		return a, true

@@ -41,8 +41,9 @@ func (c *claim) inherits(l *lease.Lease) bool {
 		i.Match == config.MatchHardwareToo && c.key.IsHardware() != l.Client.IsHardware()
 }
 
-// firmware says whether the lease of a bid is firmware's once it is booked: nobody else can have been promised
-// the address under the same Key since the booking began, not even by a node that is behind (adr/0021).
+// firmware says whether the lease of a bid is firmware's once it is booked: nobody else can have been
+// promised the address under the same Key since the booking began, not even by a node that is behind
+// (adr/0021).
 func (b *bid) firmware(c *Client) bool {
 	return c.Firmware && !b.bootp && !b.rec.BOOTP && (b.rec.Firmware || b.rec.Reusable <= b.s.clock)
 }
@@ -115,7 +116,8 @@ func (s *State) leave(b *bid, c *Client) []lease.Lease {
 	var left []lease.Lease
 	for _, l := range leases {
 		sub, ok := s.config.SubnetOf(l.Addr)
-		if !ok || sub == b.sub || !sub.Link.Identity.OneLease || l.Status != lease.Bound || l.FreeFrom() <= s.clock {
+		if !ok || sub == b.sub || !sub.Link.Identity.OneLease ||
+			l.Status != lease.Bound || l.FreeFrom() <= s.clock {
 			continue
 		}
 		there := claim{s: s, link: sub.Link, key: c.Key, htype: c.HType, chaddr: c.CHAddr}

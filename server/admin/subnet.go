@@ -115,7 +115,8 @@ func settingsOf(c *config.Config, e *config.Effective) *adminv1.EffectiveSetting
 		LeaseDefault: secondsOf(e.LeaseDefault), LeaseMin: secondsOf(e.LeaseMin), LeaseMax: secondsOf(e.LeaseMax),
 		T1Permille: uint32(e.T1), T2Permille: uint32(e.T2),
 		Match: string(e.Identity.Match), FirmwareHandover: e.Identity.FirmwareHandover,
-		OneLeasePerClient: e.Identity.OneLease, Authoritative: e.Authoritative, BootFile: e.BootFile, Options: optionsOf(c, e.Options),
+		OneLeasePerClient: e.Identity.OneLease,
+		Authoritative:     e.Authoritative, BootFile: e.BootFile, Options: optionsOf(c, e.Options),
 	}
 	if e.NextServer.IsValid() {
 		out.NextServer = e.NextServer.String()

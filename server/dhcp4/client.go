@@ -102,8 +102,8 @@ func (c *chooser) owns(l *lease.Lease) bool {
 	return l.Client == c.d.Key
 }
 
-// firmware says whether the client is firmware that boots over the network, by what it says of itself: PXE, HTTP
-// boot, or iPXE.
+// firmware says whether the client is firmware that boots over the network, by what it says of itself: PXE,
+// HTTP boot, or iPXE.
 func (q *Query) firmware() bool {
 	if q.Type == 0 {
 		return false

@@ -68,6 +68,10 @@ func (c *chooser) firm(a netip.Addr) (bool, lease.Seconds) {
 	l, ok := c.view.Lease(a)
 	booked := ok && l.FreeFrom() > c.view.Clock() && !(s.EarlyReuse && l.GivenBack())
 	if booked && l.Status == lease.Bound {
+		_, known := reservation(c.d.place.link.Subnets, c.d.keys)
+		if !known && !l.BOOTP && !c.owns(&l) {
+			return true, 0 // It is taken over: the lease begins anew.
+		}
 		return true, l.Remaining(c.view.Clock())
 	}
 	return booked || reserved, 0

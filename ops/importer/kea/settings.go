@@ -232,14 +232,14 @@ func (t *translator) percent(obj *node, key string, above config.Permille) confi
 }
 
 // keaMatch is how Kea's match-client-id differs from what it became.
-const keaMatch = "who shows an identifier and who shows none, from one hardware address, is one client in Kea and two " +
-	"here"
+const keaMatch = "who shows an identifier and who shows none, from one hardware address, is one client in " +
+	"Kea and two here"
 
 // keaMatchTodo is what to do about it.
 const keaMatchTodo = "identity: {match: cid-then-mac} is Kea's rule, where no hosts share a hardware address"
 
-// matchClientID translates whether Kea looks at identifiers. within says that the level is inside of a link, where
-// clients cannot be matched in another way than around it.
+// matchClientID translates whether Kea looks at identifiers. within says that the level is inside of a link,
+// where clients cannot be matched in another way than around it.
 func (t *translator) matchClientID(obj *node, s *settings, l *level, within bool) {
 	b, n := t.bool(obj, "match-client-id")
 	switch {
