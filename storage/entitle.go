@@ -18,6 +18,7 @@ type claim struct {
 	hardware lease.Key // of its hardware address; empty if it has none
 	htype    uint8     // of which that is made, like chaddr
 	chaddr   string
+	relayed  string // option 82 as received
 	classes  []string
 	bootp    bool      // it speaks BOOTP
 	twin     lease.Key // then: the same hardware, if it has shown the usual identifier in DHCP
@@ -27,7 +28,7 @@ type claim struct {
 
 // claim returns the claim of a client on a link.
 func (s *State) claim(c *Client, link *config.Link) claim {
-	out := claim{s: s, link: link, key: c.Key, htype: c.HType, chaddr: c.CHAddr}
+	out := claim{s: s, link: link, key: c.Key, htype: c.HType, chaddr: c.CHAddr, relayed: c.RelayInfo}
 	if c.CHAddr != "" {
 		out.hardware = lease.HardwareKey(c.HType, []byte(c.CHAddr))
 	}

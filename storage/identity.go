@@ -31,15 +31,36 @@ func (c *claim) byHardware(l *lease.Lease) (mine, decided bool) {
 // has it is the same machine, and speaks no more or speaks as this client now (adr/0021).
 //
 // What firmware holds goes to whatever the machine boots (W-024). A client that shows an identifier and one
-// that shows none are one only where the administrator says so (V4-082).
+// that shows none are one only where the administrator says so (V4-082). Two circuits are two machines, whatever
+// their hardware addresses.
 func (c *claim) inherits(l *lease.Lease) bool {
-	if !l.Has(c.htype, c.chaddr) || l.Status != lease.Bound && l.Status != lease.Released {
+	if !l.Has(c.htype, c.chaddr) || l.Status != lease.Bound && l.Status != lease.Released ||
+		apart(l.RelayInfo, c.relayed) {
 		return false
 	}
 	i := &c.link.Identity
 	return l.Firmware && i.FirmwareHandover ||
 		i.Match == config.MatchHardwareToo && c.key.IsHardware() != l.Client.IsHardware()
 }
+
+// apart says whether a and b, two relay agent informations, both name a circuit and not the same, or a remote
+// host (RFC 3046 §3.1, §3.2).
+func apart(a, b string) bool {
+	for _, code := range [...]uint8{subCircuitID, subRemoteID} {
+		x, known := lease.RelayOption(a, code)
+		y, also := lease.RelayOption(b, code)
+		if known && also && x != y {
+			return true
+		}
+	}
+	return false
+}
+
+// The sub-options of option 82 that tell machines apart.
+const (
+	subCircuitID = 1
+	subRemoteID  = 2
+)
 
 // firmware says whether the lease of a bid is firmware's once it is booked: nobody else can have been
 // promised the address under the same Key since the booking began, not even by a node that is behind

@@ -33,6 +33,8 @@ func system(n byte) Client { return showing(n, 255, 0, 0, 0, 1, 'd', 'u', 'i', '
 // container does.
 func child(n, k byte) Client { return showing(n, 255, 'c', n, k) }
 
+func withRelay(c Client, info string) Client { c.RelayInfo = info; return c }
+
 // asks is a REQUEST of c for the address that it is offered.
 func (w *world) asks(c Client) Result {
 	w.t.Helper()
@@ -118,6 +120,13 @@ func TestBind_W_024_NotForAnybody(t *testing.T) {
 	w := newWorld(t, office())
 	a := w.asks(rom(1)).Lease.Addr
 	w.want(InUse, Bind{Client: system(2), Link: link, Addr: a, Mode: Selecting})
+	near, far := system(1), system(1)
+	near.RelayInfo, far.RelayInfo = "\x01\x02p1\x02\x02ab", "\x01\x02p2"
+	w.must(Bind{Client: withRelay(rom(1), near.RelayInfo), Link: link, Addr: a, Mode: Selecting})
+	w.want(InUse, Bind{Client: far, Link: link, Addr: a, Mode: Selecting})
+	if got, _ := w.view().Suitable(near, link, netip.Addr{}, nil, nil); got != a {
+		t.Errorf("on the same circuit: %v, want %v", got, a)
+	}
 	none := system(1)
 	none.HType, none.CHAddr = 0, ""
 	w.want(InUse, Bind{Client: none, Link: link, Addr: a, Mode: Selecting})
