@@ -31,8 +31,8 @@ func (c *claim) byHardware(l *lease.Lease) (mine, decided bool) {
 // has it is the same machine, and speaks no more or speaks as this client now (adr/0021).
 //
 // What firmware holds goes to whatever the machine boots (W-024). A client that shows an identifier and one
-// that shows none are one only where the administrator says so (V4-082). Two circuits are two machines, whatever
-// their hardware addresses.
+// that shows none are one only where the administrator says so (V4-082). Two circuits are two machines,
+// whatever their hardware addresses.
 func (c *claim) inherits(l *lease.Lease) bool {
 	if !l.Has(c.htype, c.chaddr) || l.Status != lease.Bound && l.Status != lease.Released ||
 		apart(l.RelayInfo, c.relayed) {
