@@ -102,9 +102,11 @@ func (c *claim) inheritance(around []lease.Lease) (a netip.Addr, ok bool) {
 }
 
 // familiar returns the address of the link that the client's machine had last, if anybody can have it now:
-// nothing is risked by giving it to this one.
+// nothing is risked by giving it to this one. What it found in use before is left to the others.
 func (c *claim) familiar(around []lease.Lease, taken *lease.Space) (netip.Addr, bool) {
-	return c.latest(around, func(l *lease.Lease) bool { return !taken.Has(l.Addr) })
+	return c.latest(around, func(l *lease.Lease) bool {
+		return l.Status != lease.Declined && !taken.Has(l.Addr)
+	})
 }
 
 // latest returns the address of the lease that was heard of last, of those that fit and that the client can

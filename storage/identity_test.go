@@ -190,6 +190,13 @@ func TestSuitable_W_024_Affinity(t *testing.T) {
 	if got, _ := w.view().Suitable(again, link, addr("10.67.0.11"), nil, nil); got != addr("10.67.0.11") {
 		t.Errorf("%v, want what the client asks for", got)
 	}
+	declined := w.restored()
+	declined.must(Bind{Client: system(1), Link: link, Addr: a, Mode: Selecting})
+	declined.must(Decline{Addr: a, Key: system(1).Key})
+	declined.after(100_000, Tick{})
+	if got, _ := declined.view().Suitable(again, link, netip.Addr{}, nil, nil); got == a {
+		t.Error("what the machine found in use is offered to it again")
+	}
 	w.must(SetConfig{Expected: 1, Config: office(func(c *config.Config) {
 		c.Subnets[0].Reservations = []config.Reservation{{Hardware: []byte(client(5).CHAddr), Address: a}}
 	})})
