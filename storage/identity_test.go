@@ -115,6 +115,44 @@ func TestBind_V4_082_IdentifierAndNone(t *testing.T) {
 	}
 }
 
+// TestRenewal_V4_082_V4_085_AsTheLog: what a node answers by itself, Extend and RELEASE go by the same rule as Bind,
+// but for what a Bind has to take over first.
+func TestRenewal_V4_082_V4_085_AsTheLog(t *testing.T) {
+	faces := []Client{client(1), system(1), child(1, 1), showing(2, system(1).Key.Identifier()...), client(2)}
+	for _, m := range []config.Match{config.MatchStrict, config.MatchHardwareToo, config.MatchHardware, config.MatchBoth} {
+		for _, before := range faces {
+			for _, now := range faces {
+				w := newWorld(t, office(matched(m)))
+				a := w.asks(before).Lease.Addr
+				_, _, local, _ := w.view().Renewal(a, &now, 0, w.s.clock)
+				extended := w.do(Extend{Addr: a, Key: now.Key, HType: now.HType, CHAddr: now.CHAddr}).Refusal == Granted
+				released := w.restored().do(Release{Addr: a, Key: now.Key, HType: now.HType, CHAddr: now.CHAddr}).Refusal == Granted
+				bound := w.restored().do(Bind{Client: now, Link: link, Addr: a, Mode: Renewing}).Refusal == Granted
+				takes := m == config.MatchHardwareToo && before.CHAddr == now.CHAddr && before.Key.IsHardware() != now.Key.IsHardware()
+				if local != extended || local != released || bound != (local || takes) {
+					t.Errorf("%s, %v then %v: renewed by a node %t, extended %t, released %t, bound %t",
+						m, before.Key, now.Key, local, extended, released, bound)
+				}
+			}
+		}
+	}
+}
+
+// Hosts that were told apart until the hardware address alone came to count go on with what each of them has.
+func TestBind_V4_085_ToMacWithSeveral_P1(t *testing.T) {
+	w := newWorld(t, office())
+	had := map[lease.Key]netip.Addr{}
+	for _, c := range []Client{child(1, 1), child(1, 2), system(1)} {
+		had[c.Key] = w.asks(c).Lease.Addr
+	}
+	w.must(SetConfig{Expected: 1, Config: office(matched(config.MatchHardware))})
+	for _, c := range []Client{system(1), child(1, 1), child(1, 2)} {
+		if r := w.asks(c); r.Lease.Addr != had[c.Key] {
+			t.Errorf("%v has %v, had %v", c.Key, r.Lease.Addr, had[c.Key])
+		}
+	}
+}
+
 // What firmware holds is reserved to another, declined or of another machine: it is not taken over.
 func TestBind_W_024_NotForAnybody(t *testing.T) {
 	w := newWorld(t, office())
