@@ -97,7 +97,7 @@ func (f *family) moveOn(m byte) {
 func (f *family) step() {
 	user, c := f.somebody()
 	a, asked := f.anAddress(user), []lease.Seconds{0, 300, 900, 86400}[f.r.Intn(4)]
-	if has := f.s.leases.ByHardware(c.HType, c.CHAddr); len(has) > 0 && f.r.Intn(2) == 0 {
+	if has := f.s.leases.ByHardware(lease.HardwareKey(c.HType, []byte(c.CHAddr))); len(has) > 0 && f.r.Intn(2) == 0 {
 		a = has[f.r.Intn(len(has))].Addr
 	}
 	before, _ := f.s.leases.Get(a)

@@ -71,7 +71,7 @@ func (b *bid) firmware(c *Client) bool {
 
 // around returns the leases of the link that were got from the client's hardware address, under whatever Key.
 func (c *claim) around() []lease.Lease {
-	return slices.DeleteFunc(c.s.leases.ByHardware(c.htype, c.chaddr), func(l lease.Lease) bool {
+	return slices.DeleteFunc(c.s.leases.ByHardware(c.hardware), func(l lease.Lease) bool {
 		_, ok := c.subnet(l.Addr)
 		return !ok
 	})
@@ -133,8 +133,8 @@ func (s *State) leave(b *bid, c *Client) []lease.Lease {
 		return nil
 	}
 	leases := s.leases.ByClient(c.Key)
-	if b.link.Identity.Match == config.MatchHardware && c.CHAddr != "" {
-		leases = s.leases.ByHardware(c.HType, c.CHAddr)
+	if b.link.Identity.Match == config.MatchHardware && b.hardware != "" {
+		leases = s.leases.ByHardware(b.hardware)
 	}
 	var left []lease.Lease
 	for _, l := range leases {

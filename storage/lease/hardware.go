@@ -17,7 +17,7 @@ func (l *Lease) hardwareEntry() (uint64, bool) {
 	if !ok || l.CHAddr == "" || l.BOOTP || l.underHardware() {
 		return 0, false
 	}
-	return hardwareHash(l.HType, l.CHAddr) | uint64(n), true
+	return hardwareHash(string([]byte{l.HType})+l.CHAddr) | uint64(n), true
 }
 
 // underHardware says whether the Key of l is that of its hardware address.
@@ -26,9 +26,8 @@ func (l *Lease) underHardware() bool {
 	return k.IsHardware() && k[1] == l.HType && string(k[2:]) == l.CHAddr
 }
 
-func hardwareHash(htype uint8, chaddr string) uint64 {
-	return hashOf(ByHardware, string([]byte{htype})+chaddr) &^ (1<<addressBits - 1)
-}
+// hardwareHash returns the part of an entry that stands for a hardware address with its type before it.
+func hardwareHash(value string) uint64 { return hashOf(ByHardware, value) &^ (1<<addressBits - 1) }
 
 // putHardware notes that l stands where old stood, if had. What a renewal leaves as it was costs nothing.
 func (t *Table) putHardware(old *Lease, had bool, l *Lease) {
@@ -45,16 +44,15 @@ func (t *Table) putHardware(old *Lease, had bool, l *Lease) {
 	}
 }
 
-// ByHardware returns the leases of a machine, under whatever Keys, by ascending address. Without a hardware
-// address there are none.
-func (t *Table) ByHardware(htype uint8, chaddr string) []Lease {
-	if chaddr == "" {
+// ByHardware returns the leases of the machine with hardware address k, under whatever Keys, by ascending
+// address. For a Key of another kind there are none.
+func (t *Table) ByHardware(k Key) []Lease {
+	if !k.IsHardware() {
 		return nil
 	}
-	out := slices.DeleteFunc(t.ByClient(HardwareKey(htype, []byte(chaddr))), func(l Lease) bool {
-		return !l.Has(htype, chaddr)
-	})
-	hash := hardwareHash(htype, chaddr)
+	htype, chaddr := k[1], string(k[2:])
+	out := slices.DeleteFunc(t.ByClient(k), func(l Lease) bool { return !l.Has(htype, chaddr) })
+	hash := hardwareHash(string(k[1:]))
 	t.hardware.Ascend(hash, func(e uint64) bool {
 		if e&^(1<<addressBits-1) != hash {
 			return false

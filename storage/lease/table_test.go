@@ -159,7 +159,7 @@ func compareAll(t *testing.T, table *Table, model naive) {
 				has = append(has, l)
 			}
 		}
-		if diff := cmp.Diff(has, table.ByHardware(1, string([]byte{n})), sameAddr); diff != "" {
+		if diff := cmp.Diff(has, table.ByHardware(HardwareKey(1, []byte{n})), sameAddr); diff != "" {
 			t.Fatalf("leases of hardware address %d: want (-), got (+):\n%s", n, diff)
 		}
 	}
