@@ -57,6 +57,7 @@ func (s *Server) exchange4(ctx context.Context, query *dhcp4.Query, in Datagram)
 		return TooOld, nil
 	}
 	decision := s.decide4(query, &in.Ingress, false)
+	s.watch(&decision, query, &in)
 	if decision.Irregular != 0 {
 		s.observer.Irregular(decision.Irregular)
 	}
@@ -117,7 +118,7 @@ func (s *Server) decide4(query *dhcp4.Query, in *dhcp4.Ingress, waited bool) dhc
 		now := s.clock.Now()
 		self.Offers = s.offers.at(now)
 		d = s.look4(query, in, &self)
-		client := offerClient{d.Key, d.Path.Link}
+		client := offerClient{d.Holder, d.Path.Link}
 		switch {
 		case d.Why == dhcp4.OtherServer && d.Drop:
 			s.offers.drop(client)
@@ -174,7 +175,7 @@ func (s *Server) commit4(ctx context.Context, d *dhcp4.Decision) (storage.Result
 	switch {
 	case err == nil:
 		if d.Drop && result.Refusal == storage.Granted {
-			s.offers.drop(offerClient{d.Key, d.Path.Link})
+			s.offers.drop(offerClient{d.Holder, d.Path.Link})
 		}
 		return result, Acknowledged, nil
 	case d.Fallback:

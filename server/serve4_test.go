@@ -28,7 +28,7 @@ type site struct {
 	alone   *storagetest.Alone
 	replies map[uint32][]byte
 
-	ignored, omitted, classErrors atomic.Int64
+	ignored, omitted, classErrors, cloned atomic.Int64
 }
 
 func newSite(tb testing.TB) (*site, *Server) {
@@ -67,13 +67,20 @@ func (s *site) Propose(_ context.Context, c storage.Command) (storage.Result, er
 	return s.alone.Apply(c), nil
 }
 
-func (s *site) Extend(storage.Extend)                                {}
-func (s *site) Upper() (lease.Instant, bool)                         { return lease.Genesis, true }
-func (s *site) InTouch() bool                                        { return true }
-func (s *site) Handled(Exchange)                                     {}
-func (s *site) Ended(dhcp4.MessageType, Outcome, time.Duration)      {}
-func (s *site) Ignored(options int)                                  { s.ignored.Add(int64(options)) }
-func (s *site) Irregular(dhcp4.Irregularity)                         {}
+func (s *site) Extend(storage.Extend)                           {}
+func (s *site) Upper() (lease.Instant, bool)                    { return lease.Genesis, true }
+func (s *site) InTouch() bool                                   { return true }
+func (s *site) Handled(Exchange)                                {}
+func (s *site) Ended(dhcp4.MessageType, Outcome, time.Duration) {}
+func (s *site) Ignored(options int)                             { s.ignored.Add(int64(options)) }
+
+// Irregular counts clones.
+func (s *site) Irregular(i dhcp4.Irregularity) {
+	if i == dhcp4.ClonedClient {
+		s.cloned.Add(1)
+	}
+}
+
 func (s *site) Limited(Limit)                                        {}
 func (s *site) ClassErrors(tests int)                                { s.classErrors.Add(int64(tests)) }
 func (s *site) Omitted(options int)                                  { s.omitted.Add(int64(options)) }

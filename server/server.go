@@ -183,6 +183,7 @@ type Server struct {
 	warnings   warnings
 	probes     *probes
 	foreign    foreign
+	clones     *clones
 }
 
 // New returns a Server on the ports of o.
@@ -204,6 +205,7 @@ func New(o Options) *Server {
 		offers:     newOffers(limit(o.OffersMax, 65_536)),
 		classes:    &classes{log: o.Logger, clock: o.Clock},
 		rates:      newRates(),
+		clones:     newClones(),
 		neighbours: newNeighbours(limit(o.TalksMax, 65_536), o.Cluster, o.Clock),
 		probes:     newProbes(o.Clock, o.Prober),
 	}

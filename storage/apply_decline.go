@@ -32,12 +32,13 @@ const foundInUse = "c\x00found in use"
 // decline takes an address out of service because its holder found it in use (RFC 2131 §4.3.3). Its booking
 // stays.
 func (s *State) decline(c Decline) Result {
-	if c.Key == "" || len(c.Key) > keyLenMax || !c.Addr.Is4() || s.config == nil {
+	client := Client{Key: c.Key, HType: c.HType, CHAddr: c.CHAddr}
+	if _, ok := checkClient(&client); !ok || !c.Addr.Is4() || s.config == nil {
 		return refuse(NotHolder, "the address is not the client's")
 	}
 	l, has := s.leases.Get(c.Addr)
 	held := has && l.FreeFrom() > s.clock
-	own := has && s.heldBy(&l, c.Key)
+	own := has && s.heldBy(&l, &client)
 	switch {
 	case own && held && l.Status == lease.Declined:
 		return Result{Lease: l, Known: true} // Heard twice.
@@ -46,7 +47,10 @@ func (s *State) decline(c Decline) Result {
 	case own && l.Status == lease.Bound:
 	case own && held && l.Status == lease.Offered:
 	case c.Held && !held && s.mayHold(c.Addr):
-		l = lease.Lease{Addr: c.Addr, Client: c.Key, Booked: l.Booked, Reusable: l.Reusable, Start: s.clock}
+		l = lease.Lease{
+			Addr: c.Addr, Client: c.Key, Booked: l.Booked, Reusable: l.Reusable, Start: s.clock,
+			HType: c.HType, CHAddr: c.CHAddr,
+		}
 	default:
 		return refuse(NotHolder, "the address is neither bound nor offered to the client")
 	}

@@ -76,7 +76,7 @@ func (s *State) offer(c Offer) Result {
 func (s *State) hold(b *bid, c *Client) lease.Lease {
 	until := s.clock.Add(OfferHold)
 	l, has := s.leases.Get(b.addr)
-	switch own := has && b.holds(b.sub, &l); {
+	switch own := has && (b.holds(b.sub, &l) || b.inherits(&l)); {
 	case own && l.FreeFrom() >= until && !givenBack(b.sub, &l):
 		return l
 	case own && l.Status != lease.Declined:
@@ -96,25 +96,22 @@ func (s *State) hold(b *bid, c *Client) lease.Lease {
 // late, repeated or forged.
 func (s *State) release(c Release) Result {
 	l, ok := s.leases.Get(c.Addr)
-	if !ok || c.Key == "" || !s.heldBy(&l, c.Key) {
+	if !ok || !s.heldBy(&l, &Client{Key: c.Key, HType: c.HType, CHAddr: c.CHAddr}) {
 		return refuse(NotHolder, "the address is not the client's")
 	}
 	return s.giveBack(l)
 }
 
-// heldBy says whether l is held by the client with Key k, or another identifier of the same reservation.
-func (s *State) heldBy(l *lease.Lease, k lease.Key) bool {
-	if l.Client == k {
-		return true
-	}
-	if s.config == nil {
+// heldBy says whether l is held by a client, or by another identifier of the same reservation.
+func (s *State) heldBy(l *lease.Lease, c *Client) bool {
+	if c.Key == "" || s.config == nil {
 		return false
 	}
 	sub, ok := s.config.SubnetOf(l.Addr)
 	if !ok {
-		return false
+		return l.Client == c.Key
 	}
-	q := s.claim(&Client{Key: k}, sub.Link)
+	q := s.claim(c, sub.Link)
 	return q.holds(sub, l)
 }
 

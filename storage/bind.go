@@ -78,6 +78,7 @@ func (s *State) bind(c Bind) Result {
 	r := s.judged(&b, Granted, "")
 	r.Lease, r.Told = s.book(&b, &c.Client, verdict == drain)
 	s.dropOffers(&b)
+	r.Left = s.leave(&b, &c.Client)
 	return r
 }
 
@@ -171,15 +172,18 @@ func (v verdict) refusal() Refusal {
 func (b *bid) judge() (verdict, string) {
 	held := b.has && b.rec.FreeFrom() > b.s.clock
 	mine := b.has && b.holds(b.sub, &b.rec)
+	heir := !mine && held && b.inherits(&b.rec)
 	switch {
 	case held && b.rec.Status == lease.Declined:
 		return verdict(OutOfService), "declined, in quarantine"
 	case mine:
 		return b.judgeHolder(held)
-	case b.mode == InitReboot && b.present() == nil:
+	case b.mode == InitReboot && !heir && b.present() == nil:
 		return verdict(UnknownClient), "the client has no lease on the link" // V4-143
 	case b.other:
 		return verdict(Reserved), "reserved to another client"
+	case heir:
+		return b.judgeNewcomer()
 	case held && !givenBack(b.sub, &b.rec):
 		return verdict(InUse), "booked for, or offered to, another client"
 	case b.mode == InitReboot:
@@ -276,6 +280,7 @@ func (s *State) book(b *bid, c *Client, drained bool) (lease.Lease, lease.Second
 		l.Start = now
 	}
 	sameHost := mine && l.HType == c.HType && l.CHAddr == c.CHAddr
+	l.Firmware = b.firmware(c)
 	l.BOOTP = b.bootp || l.BOOTP && sameHost
 	renews := b.mode == Renewing || b.mode == Rebinding
 	if !b.has || l.Client != c.Key || c.RelayInfo != "" || !renews {

@@ -68,7 +68,7 @@ func then(change ...func(*config.Config)) func(*world) {
 
 func bound(n byte, a string) func(*world) { return func(w *world) { w.must(selecting(n, a)) } }
 func released(n byte, a string) func(*world) {
-	return func(w *world) { w.must(Release{addr(a), client(n).Key}) }
+	return func(w *world) { w.must(Release{Addr: addr(a), Key: client(n).Key}) }
 }
 func declinedBy(n byte, a string) func(*world) {
 	return func(w *world) { w.must(Decline{Addr: addr(a), Key: client(n).Key}) }
@@ -377,7 +377,7 @@ func TestExtend_V4_088_Denied(t *testing.T) {
 	if l := w.lease("10.67.0.12"); l.Booked != before.Booked {
 		t.Errorf("booked until %d, was %d", l.Booked, before.Booked)
 	}
-	w.must(Release{addr("10.67.0.12"), client(1).Key})
+	w.must(Release{Addr: addr("10.67.0.12"), Key: client(1).Key})
 }
 
 // TestBind_D9_MoreClassesThanThereAre: a hostile node fills neither memory nor log.

@@ -86,8 +86,11 @@ func (s *State) held(pool *config.CompiledPool) uint64 {
 // extend raises the booking of a renewal that was answered within it. Whoever answered has told the client
 // no more than was booked; so a refusal harms nobody.
 func (s *State) extend(c Extend) Result {
-	if len(c.RelayInfo) > relayInfoLenMax || !classesFit(c.Classes) {
-		return refuse(Internal, "extend: relay information too long, or too many classes")
+	client := Client{
+		Key: c.Key, HType: c.HType, CHAddr: c.CHAddr, Classes: c.Classes, RelayInfo: c.RelayInfo,
+	}
+	if r, ok := checkClient(&client); !ok {
+		return r
 	}
 	l, ok := s.leases.Get(c.Addr)
 	if !ok || s.config == nil {
@@ -97,7 +100,7 @@ func (s *State) extend(c Extend) Result {
 	if !ok {
 		return refuse(NotInPool, "the subnet of the address was removed")
 	}
-	q := s.renewer(&l, c.Key, c.RelayInfo, c.Classes, sub)
+	q := s.claimOf(&client, sub.Link, l.Addr)
 	if l.Status != lease.Bound || !q.holds(sub, &l) {
 		return refuse(NotHolder, "the address is not bound to the client")
 	}
@@ -127,29 +130,18 @@ func (s *State) extend(c Extend) Result {
 	return Result{Lease: l, Told: l.Told, Known: true}
 }
 
-// renewer returns the claim of the client with Key k that renews l. Its hardware address is known, and where
-// it is if relayInfo does not say so, only if it is the one that bound it.
-func (s *State) renewer(l *lease.Lease, k lease.Key, relayInfo string, classes []string,
-	sub *config.CompiledSubnet,
-) claim {
-	c := Client{Key: k, Classes: classes, RelayInfo: relayInfo}
-	if l.Client == k {
-		c.HType, c.CHAddr = l.HType, l.CHAddr
-	}
-	return s.claimOf(&c, sub.Link, l.Addr)
-}
-
-// renewal is View.Renewal.
+// renewal is View.Renewal. What firmware has is for the log to renew, so that it hears as soon as another
+// speaks under the same Key: that one is not gone when the next comes (adr/0021).
 func (s *State) renewal(v renewalQuery) (told lease.Seconds, extend, ok bool, remaining lease.Seconds) {
 	l, has := s.leases.Get(v.addr)
-	if !has || s.config == nil || l.Status != lease.Bound {
+	if !has || s.config == nil || l.Status != lease.Bound || l.Firmware {
 		return 0, false, false, 0
 	}
 	sub, has := s.config.SubnetOf(v.addr)
 	if !has {
 		return 0, false, false, 0
 	}
-	q := s.renewer(&l, v.key, v.relayInfo, v.classes, sub)
+	q := s.claimOf(v.client, sub.Link, l.Addr)
 	if !q.holds(sub, &l) {
 		return 0, false, false, 0
 	}
@@ -170,10 +162,8 @@ func (s *State) renewal(v renewalQuery) (told lease.Seconds, extend, ok bool, re
 }
 
 type renewalQuery struct {
-	addr      netip.Addr
-	key       lease.Key
-	relayInfo string
-	classes   []string
-	asked     lease.Seconds
-	upper     lease.Instant
+	addr   netip.Addr
+	client *Client
+	asked  lease.Seconds
+	upper  lease.Instant
 }

@@ -126,7 +126,7 @@ func TestRenewal_HA_012(t *testing.T) {
 	}
 	ask := func(n byte, left lease.Instant) (got answer) {
 		got.told, got.extend, got.ok, got.remaining =
-			w.view().Renewal(addr(a), client(n).Key, "", nil, 0, l.Booked-left)
+			w.view().Renewal(addr(a), ptrTo(client(n)), 0, l.Booked-left)
 		return got
 	}
 	for _, c := range []struct {
@@ -270,7 +270,7 @@ func TestPressure_P3_ToldWithinWhatIsBooked(t *testing.T) {
 	if r := w.must(selecting(30, "10.67.0.18")); r.Told != 600 || w.s.clock.Until(r.Lease.Booked) < 600 {
 		t.Errorf("told %d s, booked for %d s; want 600 s told", r.Told, w.s.clock.Until(r.Lease.Booked))
 	}
-	told, extend, ok, left := w.view().Renewal(addr("10.67.0.10"), client(20).Key, "", nil, 0, w.s.clock)
+	told, extend, ok, left := w.view().Renewal(addr("10.67.0.10"), ptrTo(client(20)), 0, w.s.clock)
 	if told != 600 || extend || !ok || left != 600 {
 		t.Errorf("a node says %d s, extend %t, ok %t, left %d; want 600 s within the booking", told, extend, ok, left)
 	}

@@ -43,6 +43,7 @@ func (s *State) bindBOOTP(c *Bind) Result {
 	r := s.judged(&b, Granted, "")
 	r.Lease, r.Told = s.book(&b, &c.Client, false)
 	s.dropOffers(&b)
+	r.Left = s.leave(&b, &c.Client)
 	return r
 }
 

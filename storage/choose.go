@@ -35,9 +35,9 @@ func (s *State) link(name string) (*config.Link, bool) {
 }
 
 // choose picks the address that the client should have, by the rungs of RFC 2131 §4.3.1 with the
-// administrator's promise in front (V4-100 … V4-104): reserved, held, held before, one of wishes, free in
-// the buckets owned (nil: in any). What is in taken is passed over unless it is promised to the client or
-// booked for it.
+// administrator's promise in front (V4-100 … V4-104): reserved, held, held before, to be taken over from the
+// same machine, one of wishes, had before by the same machine, free in the buckets owned (nil: in any). What
+// is in taken is passed over unless it is promised to the client or booked for it.
 func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease.Space) (netip.Addr, bool) {
 	c.s.trace.begins(owned)
 	if a, ok := c.promised(netip.Addr{}); ok {
@@ -46,6 +46,10 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease
 	c.passedReserved()
 	if a, ok := c.own(taken); ok {
 		return c.took(RungOwn, a), true
+	}
+	around := c.around()
+	if a, ok := c.inheritance(around); ok {
+		return a, true
 	}
 	for _, a := range wishes {
 		sub, ok := c.subnet(a)
@@ -57,6 +61,9 @@ func (c *claim) choose(wishes []netip.Addr, owned *lease.BucketSet, taken *lease
 			return c.took(RungAsked, a), true
 		}
 		c.passed(RungAsked, sub, a)
+	}
+	if a, ok := c.familiar(around, taken); ok {
+		return a, true
 	}
 	buckets := lease.AllBuckets()
 	if owned != nil {
@@ -108,6 +115,7 @@ func (c *claim) own(taken *lease.Space) (netip.Addr, bool) {
 	return slices.MinFunc(candidates, func(a, b lease.Lease) int {
 		return cmp.Or(
 			cmp.Compare(preference(a.StatusAt(now)), preference(b.StatusAt(now))),
+			cmp.Compare(c.alias(&a), c.alias(&b)),
 			cmp.Compare(b.Last, a.Last),
 			a.Addr.Compare(b.Addr),
 		)

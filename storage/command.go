@@ -29,6 +29,7 @@ type Client struct {
 	Hostname  string
 	Classes   []string // the classes whose test it passed, in the order of the file
 	RelayInfo string   // option 82 as received, raw octets; empty if not relayed
+	Firmware  bool     // it says that it is firmware that boots over the network
 }
 
 // NoLink in a Bind is a link that the configuration does not know. No link can have that name.
@@ -75,12 +76,16 @@ type (
 		AskedLease lease.Seconds
 		Classes    []string
 		RelayInfo  string
+		HType      uint8 // this and the next: as in Client
+		CHAddr     string
 	}
 
 	// Release marks a lease as given back by its holder (RFC 2131 §4.3.4). It lowers no booking.
 	Release struct {
-		Addr netip.Addr
-		Key  lease.Key
+		Addr   netip.Addr
+		Key    lease.Key
+		HType  uint8 // this and the next: as in Client
+		CHAddr string
 	}
 
 	// Decline takes an address out of service because its holder found it in use (RFC 2131 §4.3.3).
@@ -88,7 +93,9 @@ type (
 		Addr netip.Addr
 		Key  lease.Key
 		// Held says that the answering node has Addr on offer to Key; otherwise Key must hold the lease.
-		Held bool
+		Held   bool
+		HType  uint8 // this and the next: as in Client
+		CHAddr string
 	}
 
 	// Conflict takes an address out of service that nobody holds and that is on offer to nobody through the

@@ -16,12 +16,15 @@ type claim struct {
 	link     *config.Link
 	key      lease.Key
 	hardware lease.Key // of its hardware address; empty if it has none
+	htype    uint8     // of which that is made, like chaddr
+	chaddr   string
+	relayed  string // option 82 as received
 	classes  []string
 	// relayInfo is option 82 as it says where the client is.
 	relayInfo string
 	bootp     bool      // it speaks BOOTP
 	twin      lease.Key // then: the same hardware, if it has shown the usual identifier in DHCP
-	id        config.Identity
+	id        config.Shown
 	reserved  bool // it has a reservation on the link: promise
 	promise   *config.CompiledReservation
 }
@@ -33,11 +36,19 @@ func (s *State) claim(c *Client, link *config.Link) claim {
 
 // claimOf returns the claim of a client that renews or rebinds address a. Its message may not have passed the
 // relay agent, and so does not show where it is: then that is where it was last time, if a is its own still
-// (V4-155). It moves nothing to another place: only the holder's key is remembered there.
+// (V4-155). It moves nothing to another place: only the holder is remembered there.
 func (s *State) claimOf(c *Client, link *config.Link, a netip.Addr) claim {
 	l, ok := s.leases.Get(a)
-	if c.RelayInfo != "" || !ok || l.Client != c.Key || l.FreeFrom() <= s.clock {
-		return s.claim(c, link)
+	q := s.claim(c, link)
+	if c.RelayInfo != "" || !ok || l.FreeFrom() <= s.clock {
+		return q
+	}
+	mine, decided := q.byHardware(&l)
+	if !decided {
+		mine = l.Client == c.Key
+	}
+	if !mine {
+		return q
 	}
 	if l.Class == "" {
 		return s.claimAt(c, link, l.RelayInfo, c.Classes)
@@ -47,11 +58,13 @@ func (s *State) claimOf(c *Client, link *config.Link, a netip.Addr) claim {
 
 // claimAt returns the claim of a client that relayInfo and shown say where it is.
 func (s *State) claimAt(c *Client, link *config.Link, relayInfo string, shown []string) claim {
-	out := claim{s: s, link: link, key: c.Key, relayInfo: relayInfo}
+	out := claim{
+		s: s, link: link, key: c.Key, htype: c.HType, chaddr: c.CHAddr, relayed: c.RelayInfo, relayInfo: relayInfo,
+	}
 	if c.CHAddr != "" {
 		out.hardware = lease.HardwareKey(c.HType, []byte(c.CHAddr))
 	}
-	out.id = s.config.Identity(out.key, out.hardware, relayInfo, shown)
+	out.id = s.config.Shown(out.key, out.hardware, relayInfo, shown)
 	out.promise, out.reserved = link.ReservationFor(&out.id)
 	out.classes = classesOf(c.Classes, out.reserved)
 	return out
@@ -154,8 +167,12 @@ func (c *claim) open(pool *config.CompiledPool) bool {
 
 // holds says whether l is the client's: it is under the client's key, it was got by BOOTP under the client's
 // hardware address (BP-004), both are known by identifiers of one device in sub (nil if there is no subnet
-// any more), or the client has taken the place of the holder.
+// any more), or the client has taken the place of the holder. Where hardware addresses count, they decide
+// alone or have to be the same, too, but for places.
 func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
+	if mine, decided := c.byHardware(l); decided {
+		return mine || sub != nil && l.Client != "" && c.succeeds(sub, l)
+	}
 	if l.Client == c.key || c.bootp && l.Client == c.twin ||
 		l.BOOTP && c.hardware != "" && l.Hardware() == c.hardware {
 		return true
@@ -170,7 +187,7 @@ func (c *claim) holds(sub *config.CompiledSubnet, l *lease.Lease) bool {
 	if !ok {
 		return false
 	}
-	holder := c.s.config.Identity(l.Client, l.Hardware(), "", nil)
+	holder := c.s.config.Shown(l.Client, l.Hardware(), "", nil)
 	theirs, ok := sub.DeviceFor(&holder)
 	return ok && theirs == mine
 }
@@ -197,7 +214,7 @@ func (c *claim) free(sub *config.CompiledSubnet, a netip.Addr) bool {
 	case l.Status == lease.Declined:
 		return false
 	}
-	return c.holds(sub, &l) || givenBack(sub, &l)
+	return c.holds(sub, &l) || c.inherits(&l) || givenBack(sub, &l)
 }
 
 // givenBack says whether others get the address of l before its booking has passed, because its client gave
@@ -210,9 +227,11 @@ func givenBack(sub *config.CompiledSubnet, l *lease.Lease) bool {
 func (c *claim) held() []lease.Lease {
 	out := c.under(nil, c.key)
 	keys := c.otherKeys()
-	if len(keys) == 0 {
+	more := c.aliases()
+	if len(keys) == 0 && len(more) == 0 {
 		return out
 	}
+	out = append(out, more...)
 	for _, k := range keys {
 		out = c.under(out, k)
 	}

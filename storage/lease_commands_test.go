@@ -13,14 +13,14 @@ func TestRelease_P8_V4_180(t *testing.T) {
 	const a = "10.67.0.12"
 	w := newWorld(t, office())
 	before := w.must(selecting(1, a)).Lease
-	w.want(NotHolder, Release{addr(a), client(2).Key}) // V4-181
-	w.want(NotHolder, Release{addr("10.67.0.13"), client(1).Key})
-	w.must(Release{addr(a), client(1).Key})
+	w.want(NotHolder, Release{Addr: addr(a), Key: client(2).Key}) // V4-181
+	w.want(NotHolder, Release{Addr: addr("10.67.0.13"), Key: client(1).Key})
+	w.must(Release{Addr: addr(a), Key: client(1).Key})
 	l := w.lease(a)
 	if l.Status != lease.Released || l.Booked != before.Booked || l.Reusable != before.Reusable || l.Client != before.Client {
 		t.Errorf("released to %+v from %+v", l, before)
 	}
-	w.must(Release{addr(a), client(1).Key}) // V4-183
+	w.must(Release{Addr: addr(a), Key: client(1).Key}) // V4-183
 	if w.lease(a) != l {
 		t.Error("a second RELEASE changed the lease")
 	}
@@ -164,7 +164,7 @@ func TestEarlyReuse_FindsReleasedWhenFull_P8(t *testing.T) {
 				w.must(Bind{Client: client(n), Link: link, Mode: Selecting})
 			}
 			l := w.s.leases.ByClient(client(4).Key)[0]
-			w.must(Release{l.Addr, client(4).Key})
+			w.must(Release{Addr: l.Addr, Key: client(4).Key})
 			a, refusal := w.view().Suitable(client(11), link, netip.Addr{}, nil, nil)
 			if early && (refusal != Granted || a != l.Addr) || !early && refusal != Exhausted {
 				t.Errorf("Suitable = %v, %d", a, refusal)
@@ -250,7 +250,7 @@ func TestConflict_OfAHolder_P1_V4_109(t *testing.T) {
 	bound := w.must(selecting(1, a)).Lease
 	w.want(InUse, conflictOn(a, 1))
 	w.want(InUse, Conflict{Addr: addr(a)})
-	w.must(Release{addr(a), client(1).Key})
+	w.must(Release{Addr: addr(a), Key: client(1).Key})
 	w.want(InUse, conflictOn(a, 9))
 	if l := w.lease(a); l.Booked != bound.Booked || l.Client != client(1).Key {
 		t.Errorf("the lease is %+v", l)
@@ -268,7 +268,7 @@ func TestConflict_KeepsBookings_P3(t *testing.T) {
 	short := func(c *config.Config) { c.Decline.Quarantine, c.Subnets[0].EarlyReuse = 60, true }
 	w := newWorld(t, office(short))
 	before := w.must(selecting(1, a)).Lease
-	w.must(Release{addr(a), client(1).Key})
+	w.must(Release{Addr: addr(a), Key: client(1).Key})
 	l := w.must(conflictOn(a, 1)).Lease
 	if l.Booked != before.Booked || l.Reusable != before.Reusable {
 		t.Errorf("the booking is %d, %d; was %d, %d", l.Booked, l.Reusable, before.Booked, before.Reusable)

@@ -64,7 +64,7 @@ func TestOwnAddresses_ALeaseDrains_P5_P13(t *testing.T) {
 	w := newWorld(t, office())
 	before := w.must(selecting(1, own)).Lease
 	w.must(neighbour(own))
-	if _, _, ok, _ := w.view().Renewal(addr(own), client(1).Key, "", nil, 0, w.s.clock); ok {
+	if _, _, ok, _ := w.view().Renewal(addr(own), ptrTo(client(1)), 0, w.s.clock); ok {
 		t.Error("renewed without the log")
 	}
 	r := w.want(NotInPool, Extend{Addr: addr(own), Key: client(1).Key})

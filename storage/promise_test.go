@@ -24,6 +24,8 @@ type promise struct {
 	until map[netip.Addr]map[byte]int64
 	stale []*State
 	late  []Command
+	// machines lets an address go over to another client of the same hardware address.
+	machines bool
 }
 
 const promiseClients = 9
@@ -92,7 +94,7 @@ func (p *promise) propose(c Command) Result {
 		if l.Booked < old.Booked || l.Reusable < old.Reusable {
 			p.t.Fatalf("P3: %#v took %+v to %+v", c, old, l)
 		}
-		if old.FreeFrom() > p.s.clock && l.Client != old.Client {
+		if old.FreeFrom() > p.s.clock && l.Client != old.Client && !(p.machines && l.CHAddr == old.CHAddr) {
 			p.t.Fatalf("P6: %#v took %+v to %+v at %d", c, old, l, p.s.clock)
 		}
 		res, reserved := sub.ReservationAt(l.Addr)
@@ -126,11 +128,11 @@ func (p *promise) step() {
 			p.told(n, r.Lease.Addr, r.Told, "committed")
 		}
 	case k < 11:
-		p.renewLocally(n, a, asked)
+		p.renewLocally(n, client(n), a, asked)
 	case k < 13:
 		p.propose(Offer{Client: c, Link: link, Wish: a})
 	case k < 14:
-		p.propose(Release{a, c.Key})
+		p.propose(Release{Addr: a, Key: c.Key})
 	case k < 15:
 		p.propose(Decline{Addr: a, Key: c.Key, Held: p.r.Intn(2) == 0})
 	case k < 16:
@@ -154,12 +156,12 @@ func (p *promise) step() {
 }
 
 // renewLocally asks a node that may be far behind. Without a quorum it tells what remains.
-func (p *promise) renewLocally(n byte, a netip.Addr, asked lease.Seconds) {
+func (p *promise) renewLocally(n byte, c Client, a netip.Addr, asked lease.Seconds) {
 	node := p.s
 	if len(p.stale) > 0 && p.r.Intn(3) > 0 {
 		node = p.stale[p.r.Intn(len(p.stale))]
 	}
-	told, extend, ok, remaining := ViewOf(node).Renewal(a, client(n).Key, "", nil, asked, p.clusterTime()+1)
+	told, extend, ok, remaining := ViewOf(node).Renewal(a, &c, asked, p.clusterTime()+1)
 	switch {
 	case ok:
 		p.told(n, a, told, "renewed locally")
@@ -167,7 +169,7 @@ func (p *promise) renewLocally(n byte, a netip.Addr, asked lease.Seconds) {
 		p.told(n, a, remaining, "renewed without a quorum")
 	}
 	if extend {
-		p.late = append(p.late, Extend{Addr: a, Key: client(n).Key, AskedLease: asked})
+		p.late = append(p.late, Extend{Addr: a, Key: c.Key, AskedLease: asked, HType: c.HType, CHAddr: c.CHAddr})
 	}
 }
 
@@ -208,7 +210,7 @@ func TestViews_BesideEachOther_P14(t *testing.T) {
 			var b bytes.Buffer
 			_, _ = frozen.WriteTo(&b)
 			w.view().Suitable(client(20), link, netip.Addr{}, nil, nil)
-			w.view().Renewal(addr("10.67.0.12"), client(1).Key, "", nil, 0, w.s.clock)
+			w.view().Renewal(addr("10.67.0.12"), ptrTo(client(1)), 0, w.s.clock)
 			w.view().Usage(lease.Range(span("10.67.0.10", "10.67.0.19")))
 			w.view().Digest()
 			w.view().NextDue()

@@ -17,7 +17,7 @@ const (
 	countTickMax = 4096
 )
 
-// The sub-options of option 82 that are counted by (RFC 3046 §3.1, §3.2).
+// The sub-options of option 82 that tell machines apart, and that are counted by (RFC 3046 §3.1, §3.2).
 const (
 	subCircuitID = 1
 	subRemoteID  = 2

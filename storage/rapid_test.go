@@ -22,7 +22,7 @@ func TestBind_V4_111_Rapid(t *testing.T) {
 	if other := w.must(rapid(2, a)); other.Lease.Addr == addr(a) {
 		t.Errorf("another client got %s, too", a)
 	}
-	w.must(Release{addr(a), client(1).Key})
+	w.must(Release{Addr: addr(a), Key: client(1).Key})
 	if other := w.must(rapid(3, a)); other.Lease.Addr == addr(a) {
 		t.Errorf("P8 another client got %s, which was only given back", a)
 	}

@@ -184,10 +184,10 @@ func TestReservation_V4_155_Renewal(t *testing.T) {
 			w := newWorld(t, office(reserve(r)))
 			w.must(Bind{Client: at(1, "7", "port:37"), Link: link, Mode: Selecting})
 			booked := w.lease("10.67.0.101").Booked
-			if _, _, ok, _ := w.view().Renewal(r.Address, client(1).Key, "", nil, 0, w.s.clock); !ok {
+			if _, _, ok, _ := w.view().Renewal(r.Address, ptrTo(client(1)), 0, w.s.clock); !ok {
 				t.Error("the holder is not answered inside its booking")
 			}
-			if _, _, ok, _ := w.view().Renewal(r.Address, client(1).Key, at(1, "8").RelayInfo, nil, 0, w.s.clock); ok {
+			if _, _, ok, _ := w.view().Renewal(r.Address, ptrTo(at(1, "8")), 0, w.s.clock); ok {
 				t.Error("at another place the holder is answered as if it were at its own")
 			}
 			w.must(Extend{Addr: r.Address, Key: client(1).Key})
@@ -227,7 +227,7 @@ func TestReservation_OneDevice(t *testing.T) {
 			}
 			w.want(Reserved, bindIn(Renewing, 1, "10.67.0.101"))
 			w.want(NotHolder, Extend{Addr: r.Address, Key: client(1).Key})
-			w.want(NotHolder, Release{r.Address, client(1).Key})
+			w.want(NotHolder, Release{Addr: r.Address, Key: client(1).Key})
 
 			// Who has shown up elsewhere since is not the device that was there.
 			w = newWorld(t, office(reserve(r)))
@@ -332,7 +332,7 @@ func (p *promise) stepAtPlace(n byte, shown map[lease.Lease]int) int {
 	mode := Mode(1 + p.r.Intn(4))
 	switch p.r.Intn(4) {
 	case 0:
-		told, extend, ok, _ := p.view().Renewal(a, c.Key, c.RelayInfo, c.Classes, 0, p.clusterTime()+1)
+		told, extend, ok, _ := p.view().Renewal(a, &c, 0, p.clusterTime()+1)
 		if ok {
 			p.told(n, a, told, "renewed locally")
 		}
@@ -367,7 +367,7 @@ func (p *promise) stepAtPlace(n byte, shown map[lease.Lease]int) int {
 	case !relayed:
 		p.t.Fatalf("P5: client %d, of whom nobody knows where it is, got reserved %v", n, a)
 	}
-	id := p.s.config.Identity("", "", "\x01\x01"+string([]byte{byte(at + 1)}), []string{fmt.Sprint("port:", at+1)})
+	id := p.s.config.Shown("", "", "\x01\x01"+string([]byte{byte(at + 1)}), []string{fmt.Sprint("port:", at+1)})
 	if !res.Shows(&id) {
 		p.t.Fatalf("P5: client %d, last at place %d, got %v, reserved for %v", n, at, a, res.Names())
 	}

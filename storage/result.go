@@ -14,6 +14,9 @@ type Result struct {
 	// Cleared are the leases whose quarantine a ClearDeclined of all addresses has ended. They are known where
 	// it was applied, and do not travel to other nodes.
 	Cleared []lease.Lease
+	// Left are the leases that a Bind has marked as released because their client is bound elsewhere now. They
+	// are known where it was applied, like Cleared.
+	Left []lease.Lease
 	// Told is the lease time to put into the ACK; never more than Lease.Booked allows at the entry's clock.
 	Told lease.Seconds
 	// Known says that the client had a lease on the link before, living or past (RFC 2131 §4.3.2).

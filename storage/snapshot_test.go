@@ -290,7 +290,7 @@ func randomCommand(r *rand.Rand, w *world) Command {
 	if r.Intn(4) == 0 {
 		c.Key = lease.ClientIDKey([]byte{0, 'p', n & 3})
 	}
-	c.Hostname = []string{"", "laptop"}[r.Intn(2)]
+	c.Hostname, c.Firmware = []string{"", "laptop"}[r.Intn(2)], r.Intn(3) == 0
 	asked := []lease.Seconds{0, 300, 86400}[r.Intn(3)]
 	switch k := r.Intn(40); {
 	case k < 16:
@@ -302,11 +302,11 @@ func randomCommand(r *rand.Rand, w *world) Command {
 	case k < 22:
 		return Offer{Client: c, Link: link, Wish: a, Asked: a.Next()}
 	case k < 25:
-		return Extend{Addr: a, Key: c.Key, AskedLease: asked}
+		return Extend{Addr: a, Key: c.Key, AskedLease: asked, HType: c.HType, CHAddr: c.CHAddr}
 	case k < 28:
-		return Release{a, c.Key}
+		return Release{Addr: a, Key: c.Key, HType: c.HType, CHAddr: c.CHAddr}
 	case k < 31:
-		return Decline{Addr: a, Key: c.Key, Held: r.Intn(2) == 0}
+		return Decline{Addr: a, Key: c.Key, Held: r.Intn(2) == 0, HType: c.HType, CHAddr: c.CHAddr}
 	case k < 32:
 		if r.Intn(2) == 0 {
 			return Conflict{Addr: a, CHAddr: c.CHAddr}
@@ -328,7 +328,10 @@ func randomCommand(r *rand.Rand, w *world) Command {
 
 func randomConfig(r *rand.Rand) *config.Config {
 	var changes []func(*config.Config)
-	for _, f := range []func(*config.Config){earlyReuse, printer("10.67.0.15"), printer("10.67.0.100"), otherPool, bootp(86400)} {
+	for _, f := range []func(*config.Config){
+		earlyReuse, printer("10.67.0.15"), printer("10.67.0.100"), otherPool, bootp(86400),
+		matched(config.MatchHardwareToo), matched(config.MatchHardware), matched(config.MatchBoth),
+	} {
 		if r.Intn(4) == 0 && len(changes) == 0 {
 			changes = append(changes, f)
 		}

@@ -66,16 +66,15 @@ func (v View) SuitableBOOTP(c Client, link string, wish netip.Addr, owned *lease
 	return v.s.suitableBOOTP(c, link, wish, owned, taken)
 }
 
-// Renewal says what a node may tell the holder of address a without asking the log, when upper is an upper
-// bound of cluster time: min(L, B − upper), where L is the lease time the client would get for asking for
-// asked. extend says that the booking should be raised soon. ok is false when the log must be asked: the
-// client does not hold a, the address is no longer the client's to have, or less than half of L is left.
-// remaining is min(L, B − upper) even then, for nodes without a quorum; 0 if nothing may be told. relayInfo
-// is option 82 of the message, empty if it has none.
-func (v View) Renewal(a netip.Addr, k lease.Key, relayInfo string, classes []string, asked lease.Seconds,
-	upper lease.Instant,
+// Renewal says what a node may tell c, the holder of address a, without asking the log, when upper is an
+// upper bound of cluster time: min(L, B − upper), where L is the lease time the client would get for asking
+// for asked. extend says that the booking should be raised soon. ok is false when the log must be asked: the
+// client does not hold a, firmware had it last, the address is no longer the client's to have, or less than
+// half of L is left. remaining is min(L, B − upper) even then, for nodes without a quorum; 0 if nothing may
+// be told.
+func (v View) Renewal(a netip.Addr, c *Client, asked lease.Seconds, upper lease.Instant,
 ) (told lease.Seconds, extend, ok bool, remaining lease.Seconds) {
-	return v.s.renewal(renewalQuery{a, k, relayInfo, classes, asked, upper})
+	return v.s.renewal(renewalQuery{a, c, asked, upper})
 }
 
 // BucketOwner returns the node that owns bucket b, and the epoch of the table.

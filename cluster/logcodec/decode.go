@@ -92,15 +92,22 @@ func (d *decoder) clientCommand(m *raftlogv1.Command) storage.Command {
 		return storage.Extend{
 			Addr: d.addr(c.Addr), Key: lease.Key(c.Key), AskedLease: lease.Seconds(c.AskedLease),
 			Classes: words(c.Classes), RelayInfo: string(c.RelayInfo),
+			HType: d.octet("htype", c.Htype), CHAddr: string(c.Chaddr),
 		}
 	case *raftlogv1.Command_Release:
 		c := k.Release
 		d.check("Release", c)
-		return storage.Release{Addr: d.addr(c.Addr), Key: lease.Key(c.Key)}
+		return storage.Release{
+			Addr: d.addr(c.Addr), Key: lease.Key(c.Key),
+			HType: d.octet("htype", c.Htype), CHAddr: string(c.Chaddr),
+		}
 	case *raftlogv1.Command_Decline:
 		c := k.Decline
 		d.check("Decline", c)
-		return storage.Decline{Addr: d.addr(c.Addr), Key: lease.Key(c.Key), Held: c.Held}
+		return storage.Decline{
+			Addr: d.addr(c.Addr), Key: lease.Key(c.Key), Held: c.Held,
+			HType: d.octet("htype", c.Htype), CHAddr: string(c.Chaddr),
+		}
 	case *raftlogv1.Command_Conflict:
 		c := k.Conflict
 		d.check("Conflict", c)
@@ -198,6 +205,7 @@ func (d *decoder) client(m *raftlogv1.Client) storage.Client {
 	return storage.Client{
 		Key: lease.Key(m.Key), HType: d.octet("htype", m.Htype), CHAddr: string(m.Chaddr),
 		Hostname: string(m.Hostname), Classes: words(m.Classes), RelayInfo: string(m.RelayInfo),
+		Firmware: m.Firmware,
 	}
 }
 
@@ -267,7 +275,7 @@ func (d *decoder) result(m *raftlogv1.Result) storage.Result {
 		Start: lease.Instant(l.Start),
 		Last:  lease.Instant(l.Last), Told: lease.Seconds(l.Told), HType: d.octet("htype", l.Htype),
 		CHAddr: string(l.Chaddr), Hostname: string(l.Hostname), RelayInfo: string(l.RelayInfo),
-		BOOTP: l.Bootp, Counted: string(l.Counted), Class: string(l.Class),
+		BOOTP: l.Bootp, Counted: string(l.Counted), Class: string(l.Class), Firmware: l.Firmware,
 	}
 	return r
 }

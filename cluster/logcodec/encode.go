@@ -52,14 +52,16 @@ func (e *encoder) clientCommand(m *raftlogv1.Command, c storage.Command) {
 		m.Kind = &raftlogv1.Command_Extend{Extend: &raftlogv1.Extend{
 			Addr: e.addr(c.Addr), Key: []byte(c.Key), AskedLease: uint32(c.AskedLease),
 			Classes: list(c.Classes), RelayInfo: []byte(c.RelayInfo),
+			Htype: uint32(c.HType), Chaddr: []byte(c.CHAddr),
 		}}
 	case storage.Release:
 		m.Kind = &raftlogv1.Command_Release{Release: &raftlogv1.Release{
-			Addr: e.addr(c.Addr), Key: []byte(c.Key),
+			Addr: e.addr(c.Addr), Key: []byte(c.Key), Htype: uint32(c.HType), Chaddr: []byte(c.CHAddr),
 		}}
 	case storage.Decline:
 		m.Kind = &raftlogv1.Command_Decline{Decline: &raftlogv1.Decline{
 			Addr: e.addr(c.Addr), Key: []byte(c.Key), Held: c.Held,
+			Htype: uint32(c.HType), Chaddr: []byte(c.CHAddr),
 		}}
 	case storage.Conflict:
 		m.Kind = &raftlogv1.Command_Conflict{Conflict: &raftlogv1.Conflict{
@@ -186,7 +188,7 @@ func encodeResult(r storage.Result) (*raftlogv1.Result, error) {
 			Last: int64(r.Lease.Last), Told: uint32(r.Lease.Told), Htype: uint32(r.Lease.HType),
 			Chaddr: []byte(r.Lease.CHAddr), Hostname: []byte(r.Lease.Hostname),
 			RelayInfo: []byte(r.Lease.RelayInfo), Bootp: r.Lease.BOOTP,
-			Counted: []byte(r.Lease.Counted), Class: []byte(r.Lease.Class),
+			Counted: []byte(r.Lease.Counted), Class: []byte(r.Lease.Class), Firmware: r.Lease.Firmware,
 		},
 	}
 	return m, e.err
@@ -195,7 +197,7 @@ func encodeResult(r storage.Result) (*raftlogv1.Result, error) {
 func client(c storage.Client) *raftlogv1.Client {
 	return &raftlogv1.Client{
 		Key: []byte(c.Key), Htype: uint32(c.HType), Chaddr: []byte(c.CHAddr), Hostname: []byte(c.Hostname),
-		Classes: list(c.Classes), RelayInfo: []byte(c.RelayInfo),
+		Classes: list(c.Classes), RelayInfo: []byte(c.RelayInfo), Firmware: c.Firmware,
 	}
 }
 

@@ -42,6 +42,9 @@ func story() []storage.Entry {
 	clients[1].Hostname = "printer"
 	clients[1].Classes = []string{"known", "blue"}
 	clients[1].RelayInfo = "\x01\x04ge-0"
+	firmware, booted := clients[0], clients[0]
+	firmware.Key, firmware.Firmware = lease.ClientIDKey([]byte("\x00uuid")), true
+	booted.Key = lease.ClientIDKey([]byte("\xffduid"))
 	n1 := storage.Node{
 		ID: "0e67c1de-0000-4000-8000-000000000001", Name: "n1", PeerAddr: "10.67.0.2:6701",
 		AdminAddr: "10.67.0.2:6702", Addresses: []netip.Addr{addr("10.67.0.2")}, Level: 1, Version: "0.1.0",
@@ -104,7 +107,13 @@ func story() []storage.Entry {
 				Client: clients[1], Addr: addr("10.67.1.20"), Left: 1800, Told: 3600, Age: 1800, Author: "anna",
 			},
 			storage.TakeLease{Addr: addr("10.67.1.21"), Left: 600, Declined: true, Author: "anna"}),
-		one(t+405, storage.Conflict{Addr: addr("10.67.1.30"), CHAddr: "\x02\x67\x00\x00\x00\x30"}),
+		one(t+405, storage.Bind{Client: firmware, Link: link, Addr: addr("10.67.1.30"), Mode: storage.Selecting}),
+		one(t+406,
+			storage.Bind{Client: booted, Link: link, Addr: addr("10.67.1.30"), Mode: storage.Selecting},
+			storage.Extend{Addr: addr("10.67.1.30"), Key: booted.Key, HType: booted.HType, CHAddr: booted.CHAddr},
+			storage.Decline{Addr: addr("10.67.1.31"), Key: booted.Key, HType: booted.HType, CHAddr: booted.CHAddr},
+			storage.Release{Addr: addr("10.67.1.30"), Key: booted.Key, HType: booted.HType, CHAddr: booted.CHAddr}),
+		one(t+407, storage.Conflict{Addr: addr("10.67.1.33"), CHAddr: "\x02\x67\x00\x00\x00\x30"}),
 	}
 }
 

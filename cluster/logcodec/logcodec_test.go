@@ -189,7 +189,7 @@ func TestCodec_ResultTravelsWhole(t *testing.T) {
 	var r storage.Result
 	seed := 1
 	fill(t, reflect.ValueOf(&r).Elem(), &seed)
-	r.Cleared = nil // Stays with the node that applies: it is for its journal only.
+	r.Cleared, r.Left = nil, nil // They stay with the node that applies, for its journal only.
 	for _, want := range []storage.Result{{}, r} {
 		b, err := logcodec.EncodeResult(want)
 		if err != nil {

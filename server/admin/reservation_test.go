@@ -306,6 +306,9 @@ func TestGetSubnet_EffectiveSettings(t *testing.T) {
 	if set.GetLeaseDefault().GetSeconds() != 3600 || set.GetT1Permille() != 500 || set.GetT2Permille() != 875 {
 		t.Errorf("settings %v, want 1h, 500 and 875 ‰", set)
 	}
+	if set.GetMatch() != "strict" || !set.GetFirmwareHandover() || set.GetOneLeasePerClient() {
+		t.Errorf("settings %v, want clients matched strictly, a handover by firmware and any number of leases", set)
+	}
 	got := map[string]string{}
 	for _, o := range set.GetOptions() {
 		got[o.GetName()] = o.GetValue()

@@ -117,7 +117,9 @@ func settingsOf(c *config.Config, e *config.Effective) *adminv1.EffectiveSetting
 	out := &adminv1.EffectiveSettings{
 		LeaseDefault: secondsOf(e.LeaseDefault), LeaseMin: secondsOf(e.LeaseMin), LeaseMax: secondsOf(e.LeaseMax),
 		T1Permille: uint32(e.T1), T2Permille: uint32(e.T2),
-		Authoritative: e.Authoritative, BootFile: e.BootFile, Options: optionsOf(c, e.Options),
+		Match: string(e.Identity.Match), FirmwareHandover: e.Identity.FirmwareHandover,
+		OneLeasePerClient: e.Identity.OneLease,
+		Authoritative:     e.Authoritative, BootFile: e.BootFile, Options: optionsOf(c, e.Options),
 		ServerName: e.ServerName, TimerSpreadPermille: uint32(e.TimerSpread), KeepExpiry: e.KeepExpiry,
 		EchoClientId: e.EchoClientID, AlwaysBroadcast: e.AlwaysBroadcast, AdoptUnknown: e.AdoptUnknown,
 		NakOfflinkRenew: e.NAKOffLinkRenew, Ipv6Only: e.IPv6Only, RapidCommit: e.RapidCommit,

@@ -74,7 +74,7 @@ func (c *chooser) bootp() {
 func (c *chooser) bootAddr() (a netip.Addr, booked bool, r storage.Refusal) {
 	client, own, taken := c.client(), c.view.BucketsOf(c.self.Node), c.self.Offers.Held()
 	link, wish := c.d.Path.Link, c.q.CIAddr
-	if held, ok := c.self.Offers.Of(c.d.Key, link); ok {
+	if held, ok := c.self.Offers.Of(c.d.Holder, link); ok {
 		taken = taken.Without(held.Addr)
 		if !unicast(wish) {
 			wish = held.Addr

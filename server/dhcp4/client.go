@@ -37,6 +37,7 @@ const (
 	optClientID         = 61
 	optTFTPServer       = 66
 	optBootFile         = 67
+	optUserClass        = 77  // RFC 3004
 	optRapidCommit      = 80  // RFC 4039
 	optFQDN             = 81  // RFC 4702
 	optRelayInfo        = 82  // RFC 3046
@@ -72,6 +73,45 @@ func (q *Query) ClientKey() (lease.Key, bool) {
 		return lease.HardwareKey(q.HType, hw), true
 	}
 	return "", false
+}
+
+// holder returns whom a node keeps offers for on a link where clients are matched by m.
+func (q *Query) holder(k lease.Key, m config.Match) lease.Key {
+	hw := q.hardware()
+	switch {
+	case q.HType == 0 || len(hw) == 0:
+	case m == config.MatchHardware:
+		return lease.HardwareKey(q.HType, hw)
+	case m == config.MatchBoth:
+		return k.On(q.HType, hw)
+	}
+	return k
+}
+
+// owns says whether l was the client's when this node heard of it last. The log judges by more.
+func (c *chooser) owns(l *lease.Lease) bool {
+	match := config.MatchStrict
+	if c.d.place.link != nil {
+		match = c.d.place.link.Identity.Match
+	}
+	same := l.HType == c.q.HType && l.CHAddr == string(c.q.hardware())
+	switch match {
+	case config.MatchHardware:
+		return same && l.CHAddr != "" || l.CHAddr == "" && l.Client == c.d.Key
+	case config.MatchBoth:
+		return same && l.Client == c.d.Key
+	}
+	return l.Client == c.d.Key
+}
+
+// firmware says whether the client is firmware that boots over the network, by what it says of itself: PXE,
+// HTTP boot, or iPXE.
+func (q *Query) firmware() bool {
+	if q.Type == 0 {
+		return false
+	}
+	class, _ := q.Options.Get(optUserClass)
+	return q.boots() || string(class) == "iPXE" || string(class) == "\x04iPXE"
 }
 
 // Relayed says whether the message came through a relay agent. A giaddr to which nobody could answer is none
@@ -145,7 +185,7 @@ func (q *Query) secs() uint16 {
 func (q *Query) client(k lease.Key, classes []string) storage.Client {
 	return storage.Client{
 		Key: k, HType: q.HType, CHAddr: string(q.hardware()),
-		Hostname: q.hostname(), Classes: classes, RelayInfo: q.relayInfo(),
+		Hostname: q.hostname(), Classes: classes, RelayInfo: q.relayInfo(), Firmware: q.firmware(),
 	}
 }
 
@@ -168,7 +208,7 @@ func (d *Decision) reservation(link *config.Link) (*config.CompiledReservation, 
 }
 
 // identity returns what reservations may know the client by.
-func (d *Decision) identity() config.Identity {
+func (d *Decision) identity() config.Shown {
 	relayInfo := ""
 	if d.Config.ReservesPlaces() {
 		relayInfo = string(d.relayInfo)
@@ -177,7 +217,7 @@ func (d *Decision) identity() config.Identity {
 	if d.class != "" {
 		classes = append(slices.Clip(classes), d.class)
 	}
-	return d.Config.Identity(d.Key, d.keys[len(d.keys)-1], relayInfo, classes)
+	return d.Config.Shown(d.Key, d.keys[len(d.keys)-1], relayInfo, classes)
 }
 
 // addrOf reads an address of four octets.

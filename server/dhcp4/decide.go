@@ -122,6 +122,8 @@ type Decision struct {
 	// Config is what the reply is made from.
 	Config *config.Compiled
 	Key    lease.Key
+	// Holder is whom this node keeps addresses on offer for: Key, or what tells apart on the link who shows it.
+	Holder lease.Key
 	// Classes are the client's: known or unknown, and those of Config.Named.
 	Classes []string
 	// ClassErrors says which tests of classes failed.
@@ -173,7 +175,7 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 		return Decision{Why: NoConfig}
 	}
 	c := chooser{view: view, self: self, q: q, in: in, d: Decision{
-		Config: view.Config(), Key: key, revision: view.Revision(), query: q, ingress: in,
+		Config: view.Config(), Key: key, Holder: key, revision: view.Revision(), query: q, ingress: in,
 		keys: q.keys(key), Private: !q.Relayed() && addressed(in),
 	}}
 	c.d.trace = self.Trace
@@ -197,8 +199,8 @@ func Decide(view storage.View, q *Query, in *Ingress, self *Self) Decision {
 	self.Trace.decided(&c)
 	if c.d.Why != Answer {
 		return Decision{
-			Why: c.d.Why, Drop: c.d.Drop, Key: key, Path: c.d.Path, Irregular: c.d.Irregular,
-			ClassErrors: c.d.ClassErrors,
+			Why: c.d.Why, Drop: c.d.Drop, Key: key, Holder: c.d.Holder, Path: c.d.Path,
+			Irregular: c.d.Irregular, ClassErrors: c.d.ClassErrors,
 		}
 	}
 	return c.d
@@ -228,6 +230,7 @@ func (c *chooser) locate(has netip.Addr) bool {
 		return false
 	}
 	c.d.place, c.d.Path = p, c.path(p.link.Name)
+	c.d.Holder = c.q.holder(c.d.Key, p.link.Identity.Match)
 	return true
 }
 
@@ -272,7 +275,7 @@ func (c *chooser) recall() {
 		return
 	}
 	l, ok := c.view.Lease(c.q.CIAddr)
-	if !ok || l.Client != c.d.Key || l.FreeFrom() <= c.view.Clock() {
+	if !ok || !c.owns(&l) || l.FreeFrom() <= c.view.Clock() {
 		return
 	}
 	c.d.relayInfo, c.d.class = []byte(l.RelayInfo), l.Class

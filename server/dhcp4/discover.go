@@ -50,7 +50,7 @@ func (c *chooser) discover() {
 	}
 	asked, _ := c.q.addr(optRequestedAddress)
 	wish, taken := asked, c.self.Offers.Held()
-	if held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link); ok {
+	if held, ok := c.self.Offers.Of(c.d.Holder, c.d.Path.Link); ok {
 		wish, taken = held.Addr, taken.Without(held.Addr)
 	}
 	client, own := c.client(), c.view.BucketsOf(c.self.Node)
@@ -227,6 +227,10 @@ func (c *chooser) firm(a netip.Addr) (bool, lease.Seconds) {
 	l, ok := c.view.Lease(a)
 	booked := ok && l.FreeFrom() > c.view.Clock() && !(s.EarlyReuse && l.GivenBack())
 	if booked && l.Status == lease.Bound {
+		_, known := c.d.reservation(c.d.place.link)
+		if !known && !l.BOOTP && !c.owns(&l) {
+			return true, 0 // It is taken over: the lease begins anew.
+		}
 		return true, l.Remaining(c.view.Clock())
 	}
 	return booked || reserved, 0

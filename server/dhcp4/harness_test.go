@@ -197,7 +197,7 @@ func (w *world) exchange(q *Query, in *Ingress) answer {
 		a.result = w.apply(a.d.Command)
 	}
 	if a.d.Hold {
-		w.held[a.d.Key] = Held{a.d.Local.Lease.Addr, a.d.Config, a.d.Classes}
+		w.held[a.d.Holder] = Held{a.d.Local.Lease.Addr, a.d.Config, a.d.Classes}
 	}
 	if a.msg, a.why = Reply(&a.d, a.result); a.why == Answer && a.msg.Type != 0 {
 		a.dest = Destination(q, &a.msg, in)

@@ -18,7 +18,7 @@ func (c *chooser) decline() {
 		return
 	}
 	to, offered := c.self.Offers.To(a)
-	held := offered && to == c.d.Key
+	held := offered && to == c.d.Holder
 	switch {
 	case c.otherServer():
 		c.d.Why = OtherServer // V4-174
@@ -28,7 +28,9 @@ func (c *chooser) decline() {
 	if c.d.Why != Answer || c.waits() {
 		return
 	}
-	c.d.Command = storage.Decline{Addr: a, Key: c.d.Key, Held: held}
+	c.d.Command = storage.Decline{
+		Addr: a, Key: c.d.Key, Held: held, HType: c.q.HType, CHAddr: string(c.q.hardware()),
+	}
 	c.d.Drop = held
 }
 
@@ -37,7 +39,7 @@ func (c *chooser) decline() {
 // client with a reservation may hold a under another of its keys.
 func (c *chooser) stranger(a netip.Addr) bool {
 	l, ok := c.view.Lease(a)
-	if !ok || l.Client == c.d.Key || l.FreeFrom() <= c.view.Clock() {
+	if !ok || c.owns(&l) || l.FreeFrom() <= c.view.Clock() {
 		return false
 	}
 	_, reserved := c.d.reservation(c.d.place.link)
@@ -67,7 +69,7 @@ func (c *chooser) release() {
 	if c.d.Why != Answer || c.waits() {
 		return
 	}
-	c.d.Command = storage.Release{Addr: a, Key: c.d.Key}
+	c.d.Command = storage.Release{Addr: a, Key: c.d.Key, HType: c.q.HType, CHAddr: string(c.q.hardware())}
 }
 
 // inform answers a client that has an address by other means with everything but a lease (RFC 2131 §4.3.5,

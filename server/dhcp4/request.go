@@ -46,11 +46,12 @@ func (c *chooser) request() {
 	if c.d.place.byAddr {
 		link = "" // The log knows better than this node where the address belongs by now.
 	}
+	client := c.client()
 	c.d.Command = storage.Bind{
-		Client: c.client(), Link: link, Addr: a, Mode: mode, AskedLease: c.q.asked(),
+		Client: client, Link: link, Addr: a, Mode: mode, AskedLease: c.q.asked(),
 	}
 	if mode == storage.Selecting {
-		held, ok := c.self.Offers.Of(c.d.Key, c.d.Path.Link)
+		held, ok := c.self.Offers.Of(c.d.Holder, c.d.Path.Link)
 		if ok && held.Addr == a && held.Config != nil {
 			c.offeredUnder(held) // V4-067, HA-014
 		}
@@ -59,7 +60,7 @@ func (c *chooser) request() {
 		return
 	}
 	if !denied { // Else the log alone can deny.
-		c.renewal()
+		c.renewal(&client)
 	}
 	c.d.Stranger = c.d.Command != nil && !c.holds(a)
 }
@@ -78,7 +79,7 @@ func (c *chooser) elsewhere() bool {
 // holds says whether the last lease of a is the client's.
 func (c *chooser) holds(a netip.Addr) bool {
 	l, ok := c.view.Lease(a)
-	return ok && l.Client == c.d.Key
+	return ok && c.owns(&l)
 }
 
 // offeredUnder has the reply made as the OFFER was, if the configuration is another one by now.
@@ -153,13 +154,12 @@ func (c *chooser) locateRequest() bool {
 // renewal looks whether the holder can be answered within what the log has promised. If so there is no
 // command; if the promise is too short to be worth it, it is what the client is told should the log be out of
 // reach (HA-012). Without an upper bound of cluster time, or when told so, everything goes through the log.
-func (c *chooser) renewal() {
+func (c *chooser) renewal(client *storage.Client) {
 	if !c.self.Anchored || c.d.Config.Config.Renewals == config.RenewalsCommitted ||
 		!c.d.place.has(c.d.addr) {
 		return
 	}
-	told, extend, ok, remaining := c.view.Renewal(c.d.addr, c.d.Key, c.q.relayInfo(), c.d.Classes, c.q.asked(),
-		c.self.Upper)
+	told, extend, ok, remaining := c.view.Renewal(c.d.addr, client, c.q.asked(), c.self.Upper)
 	c.d.Local.Lease.Addr = c.d.addr
 	if !ok {
 		c.d.Local.Told, c.d.Fallback = remaining, remaining >= promiseMin
@@ -169,7 +169,7 @@ func (c *chooser) renewal() {
 	if extend || c.elsewhere() {
 		c.d.Later = &storage.Extend{
 			Addr: c.d.addr, Key: c.d.Key, AskedLease: c.q.asked(), Classes: c.d.Classes,
-			RelayInfo: c.q.relayInfo(),
+			RelayInfo: c.q.relayInfo(), HType: client.HType, CHAddr: client.CHAddr,
 		}
 	}
 }

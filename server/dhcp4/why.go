@@ -53,6 +53,8 @@ const (
 	BrokenRelayInfo
 	// DistrustedRelayInfo is relay agent information of one who is not believed; it is ignored (RFC 3046 §5).
 	DistrustedRelayInfo
+	// ClonedClient is a client identifier that comes from one hardware address, then another, and back (V4-085).
+	ClonedClient
 )
 
 // irregularities are the words for them. It never changes.
@@ -61,6 +63,7 @@ var irregularities = [...]string{
 	SourceNotCIAddr:     "source_not_ciaddr",
 	BrokenRelayInfo:     "broken_relay_info",
 	DistrustedRelayInfo: "distrusted_relay_info",
+	ClonedClient:        "cloned_client",
 }
 
 // String returns the word of i, in snake case.

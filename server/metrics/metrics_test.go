@@ -112,6 +112,7 @@ func TestMetrics_Values(t *testing.T) {
 	m.Ignored(2)
 	m.Omitted(5)
 	m.Irregular(dhcp4.ServerInDiscover)
+	m.Irregular(dhcp4.ClonedClient)
 	m.Irregular(dhcp4.SourceNotCIAddr)
 	m.Irregular(dhcp4.SourceNotCIAddr)
 	got := scrape(t, m)
@@ -131,6 +132,7 @@ func TestMetrics_Values(t *testing.T) {
 		`port67_options_omitted_total 5`,
 		`port67_irregular_packets_total{kind="server_in_discover"} 1`, // V4-114
 		`port67_irregular_packets_total{kind="source_not_ciaddr"} 2`,  // V4-153
+		`port67_irregular_packets_total{kind="cloned_client"} 1`,      // V4-085
 		`port67_raft_term 7`,
 		`port67_raft_leader 1`,
 		`port67_raft_losses_bearable -1`,

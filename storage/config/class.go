@@ -289,6 +289,7 @@ func (v *validator) classes() {
 		v.expressions(path, c)
 		v.quota(path+".limit", c.Limit)
 		v.settings(path, &c.Settings, v.global)
+		v.noIdentity(path, &c.Identity, "by class")
 	}
 	if n := len(v.config.Classes); n > classesMax {
 		v.problem("classes", "%d: at most %d", n, classesMax)

@@ -58,6 +58,8 @@ type Compiled struct {
 type Link struct {
 	Name    string
 	Subnets []*CompiledSubnet
+	// Identity is who is one client there.
+	Identity EffectiveIdentity
 
 	guard        guard // of the shared network
 	countsGlobal bool
@@ -190,6 +192,7 @@ func (c *Compiled) add(sub *Subnet, link *Link, outer *Effective, counts bool, p
 		byAddr:     make(map[netip.Addr]*CompiledReservation),
 	}
 	link.Subnets = append(link.Subnets, s)
+	link.Identity = s.Effective.Identity
 	c.bySubnet = append(c.bySubnet, s)
 	if sub.ServiceAddress.IsValid() {
 		c.byServiceAddr[sub.ServiceAddress] = s

@@ -198,7 +198,7 @@ func TestReservationFor_AllIdentifiersAreOneClient(t *testing.T) {
 	hardware := lease.HardwareKey(1, []byte{2, 0x67, 0, 0, 0, 1})
 	clientID := lease.ClientIDKey([]byte{1, 2, 0x67, 0, 0, 0, 1})
 	for _, keys := range [][2]lease.Key{{hardware}, {clientID}, {lease.ClientIDKey([]byte("other")), hardware}} {
-		id := c.Identity(keys[0], keys[1], "", nil)
+		id := c.Shown(keys[0], keys[1], "", nil)
 		r, ok := s.DeviceFor(&id)
 		if !ok || r.Address != addr("10.67.1.100") {
 			t.Errorf("reservation for %v is %v, %v; want the printer's", keys, r, ok)
@@ -207,7 +207,7 @@ func TestReservationFor_AllIdentifiersAreOneClient(t *testing.T) {
 			t.Errorf("reservation on the link for %v is %v, %v; want the subnet's", keys, l, ok)
 		}
 	}
-	other := c.Identity(lease.HardwareKey(6, []byte{2, 0x67, 0, 0, 0, 1}), "", "", nil)
+	other := c.Shown(lease.HardwareKey(6, []byte{2, 0x67, 0, 0, 0, 1}), "", "", nil)
 	if _, ok := s.Link.ReservationFor(&other); ok {
 		t.Error("another hardware type with the same octets has the reservation")
 	}

@@ -81,6 +81,9 @@ type Settings struct {
 	// MinSecs is for how long a client must have been trying before its DISCOVER is answered (V4-115).
 	MinSecs *lease.Seconds `json:"min_secs,omitempty"`
 	Probe   Probe          `json:"probe,omitzero"`
+	// Identity is who is one client. It is a matter of the link: no pool, class or reservation has a say, nor
+	// has a subnet of a shared network.
+	Identity Identity `json:"identity,omitzero"`
 	Layout
 }
 

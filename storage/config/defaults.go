@@ -18,6 +18,7 @@ import (
 //	T1, T2     one half and seven eighths of the lease time (RFC 2131 §4.4.5)
 //	authoritative     a roaming client is told at once that its old address is wrong (RFC 2131 §4.3.2)
 //	echo of option 61 RFC 6842 §3
+//	identity          RFC 2131 §4.2, but firmware hands its address to what it boots (adr/0021)
 //	layout            what RFC 1542 §2.1 and RFC 2131 §4.1 say, and no more
 func defaultSettings() *Effective {
 	return &Effective{
@@ -32,8 +33,9 @@ func defaultSettings() *Effective {
 		Layout: EffectiveLayout{
 			OptionOverload: true, MinReplySize: replySizeMin, MaxReplySize: replySizeMax,
 		},
-		BOOTP: defaultBOOTP(),
-		Probe: EffectiveProbe{TimeoutMillis: defaultProbeMillis},
+		BOOTP:    defaultBOOTP(),
+		Probe:    EffectiveProbe{TimeoutMillis: defaultProbeMillis},
+		Identity: EffectiveIdentity{Match: MatchStrict, FirmwareHandover: true},
 	}
 }
 

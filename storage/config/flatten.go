@@ -176,6 +176,8 @@ func (f *flattener) settings(parent string, s *Settings) {
 		{"rapid commit", s.RapidCommit},
 		{"probe by ICMP", s.Probe.ICMP},
 		{"probe by ARP", s.Probe.ARP},
+		{"firmware handover", s.Identity.FirmwareHandover},
+		{"one lease per client", s.Identity.OneLease},
 		{"option overload", s.OptionOverload},
 		{"NUL behind texts", s.NULTerminate},
 		{"default route in option 121", s.AddDefaultTo121},
@@ -199,6 +201,7 @@ func (f *flattener) settings(parent string, s *Settings) {
 		f.leaf(parent, "greatest reply size", true, strconv.Itoa(int(*n)))
 	}
 	f.bootp(parent, &s.BOOTP)
+	f.leaf(parent, "clients matched by", s.Identity.Match != "", string(s.Identity.Match))
 	for _, o := range s.Options {
 		f.leaf(parent, "option "+f.definitions.Name(o.Code), true, ValueWords(f.definitions, o))
 	}

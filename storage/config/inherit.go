@@ -30,6 +30,7 @@ type Effective struct {
 	ServerName          string
 	BootFile            string
 	Layout              EffectiveLayout
+	Identity            EffectiveIdentity
 	Probe               EffectiveProbe
 	BOOTP               EffectiveBOOTP
 	// Options has every configured option once, by ascending code; the innermost level won.
@@ -121,7 +122,7 @@ func (s *Settings) empty() bool {
 		s.RapidCommit == nil && s.MinSecs == nil &&
 		!s.NextServer.IsValid() && s.ServerName == "" && s.BootFile == "" &&
 		len(s.Options) == 0 && len(s.Guarded) == 0 && len(s.AlwaysSend) == 0 && len(s.NeverSend) == 0 &&
-		s.Layout == Layout{} && s.Probe == Probe{}
+		s.Layout == Layout{} && s.Probe == Probe{} && s.Identity == Identity{}
 }
 
 // under returns what holds one level below e, where s is set. It returns e itself if s is empty.
@@ -149,6 +150,7 @@ func (e *Effective) under(s *Settings) *Effective {
 	override(&inner.MinSecs, s.MinSecs)
 	inner.Layout = e.Layout.under(&s.Layout)
 	inner.Probe = e.Probe.under(&s.Probe)
+	inner.Identity = e.Identity.under(&s.Identity)
 	if s.NextServer.IsValid() {
 		inner.NextServer = s.NextServer
 	}

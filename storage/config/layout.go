@@ -5,6 +5,68 @@ import (
 	"strconv"
 )
 
+// Identity says which messages come from one client (adr/0021). An empty field inherits.
+type Identity struct {
+	Match Match `json:"match,omitempty"`
+	// FirmwareHandover lets what a machine boots have the address of its firmware (W-024).
+	FirmwareHandover *bool `json:"firmware_handover,omitempty"`
+	// OneLease marks the leases of a client as released when it is bound elsewhere (V4-086).
+	OneLease *bool `json:"one_lease_per_client,omitempty"`
+}
+
+// Match is what two messages must have in common to be of one client.
+type Match string
+
+// The ways to match. The zero Match is MatchStrict.
+const (
+	// MatchStrict is the client identifier or, without one, the hardware address (RFC 2131 §4.2).
+	MatchStrict Match = "strict"
+	// MatchHardwareToo is MatchStrict, and who shows an identifier is who shows none but has the same hardware
+	// address (V4-082).
+	MatchHardwareToo Match = "cid-then-mac"
+	// MatchHardware is the hardware address alone.
+	MatchHardware Match = "mac"
+	// MatchBoth is client identifier and hardware address together (V4-085).
+	MatchBoth Match = "distinct-by-mac"
+)
+
+// Matches are the words for all ways to match, the default first.
+func Matches() []string {
+	return []string{string(MatchStrict), string(MatchHardwareToo), string(MatchHardware), string(MatchBoth)}
+}
+
+// EffectiveIdentity is Identity with nothing unset.
+type EffectiveIdentity struct {
+	Match                      Match
+	FirmwareHandover, OneLease bool
+}
+
+// under returns what holds one level below e, where i is set.
+func (e EffectiveIdentity) under(i *Identity) EffectiveIdentity {
+	if i.Match != "" {
+		e.Match = i.Match
+	}
+	override(&e.FirmwareHandover, i.FirmwareHandover)
+	override(&e.OneLease, i.OneLease)
+	return e
+}
+
+// identity checks i.
+func (v *validator) identity(path string, i *Identity) {
+	if i.Match != "" && !slices.Contains(Matches(), string(i.Match)) {
+		v.problem(path+".match", "%q: one of strict, cid-then-mac, mac, distinct-by-mac", string(i.Match))
+	}
+}
+
+// noIdentity refuses i where a client must be known already, or where others on its link would be told apart
+// by another rule.
+func (v *validator) noIdentity(path string, i *Identity, where string) {
+	if *i != (Identity{}) {
+		v.problem(path+".identity", "who is one client cannot differ %s: set it for the shared network, for a "+
+			"subnet that is in none, or globally", where)
+	}
+}
+
 // Layout is how replies are laid out on the wire, for clients that not every reply suits. A nil field
 // inherits.
 type Layout struct {

@@ -93,18 +93,18 @@ type step struct {
 	place placeKinds
 }
 
-// Identity is what reservations may know a client by, as far as the configuration uses it.
-type Identity struct {
+// Shown is what reservations may know a client by, as far as the configuration uses it.
+type Shown struct {
 	steps         []step
 	key, hardware lease.Key
 	place         place
 	classes       []string
 }
 
-// Identity returns what reservations may know a client by: its Key, the Key of its hardware address (empty if
+// Shown returns what reservations may know a client by: its Key, the Key of its hardware address (empty if
 // it has none), option 82 as its relay agent put it, and the names of its classes. It keeps classes.
-func (c *Compiled) Identity(key, hardware lease.Key, relayInfo string, classes []string) Identity {
-	id := Identity{steps: c.steps, key: key, hardware: hardware, classes: classes}
+func (c *Compiled) Shown(key, hardware lease.Key, relayInfo string, classes []string) Shown {
+	id := Shown{steps: c.steps, key: key, hardware: hardware, classes: classes}
 	if c.byPlace && relayInfo != "" {
 		id.place.circuit, _ = lease.RelayOption(relayInfo, subCircuitID)
 		id.place.remote, _ = lease.RelayOption(relayInfo, subRemoteID)
@@ -113,16 +113,16 @@ func (c *Compiled) Identity(key, hardware lease.Key, relayInfo string, classes [
 	return id
 }
 
-// Holder returns what reservations may know the holder of l by: as Identity, from what the lease remembers.
-func (c *Compiled) Holder(l *lease.Lease) Identity {
+// Holder returns what reservations may know the holder of l by: as Shown, from what the lease remembers.
+func (c *Compiled) Holder(l *lease.Lease) Shown {
 	var classes []string
 	if l.Class != "" {
 		classes = []string{l.Class}
 	}
-	return c.Identity(l.Client, l.Hardware(), l.RelayInfo, classes)
+	return c.Shown(l.Client, l.Hardware(), l.RelayInfo, classes)
 }
 
-// ReservesPlaces says whether any reservation names a place, so that option 82 matters to Identity.
+// ReservesPlaces says whether any reservation names a place, so that option 82 matters to Shown.
 func (c *Compiled) ReservesPlaces() bool { return c.byPlace }
 
 // ReservesClasses says whether any reservation is for a class.
@@ -157,7 +157,7 @@ func (x *reservationIndex) add(r *CompiledReservation) {
 }
 
 // find returns the reservation that step s leads to, nil if there is none.
-func (x *reservationIndex) find(s step, id *Identity) *CompiledReservation {
+func (x *reservationIndex) find(s step, id *Shown) *CompiledReservation {
 	switch s.by {
 	case ByClass:
 		for _, c := range id.classes {
@@ -187,7 +187,7 @@ func (x *reservationIndex) find(s step, id *Identity) *CompiledReservation {
 // ReservationFor returns the reservation of a client on l: the one that its foremost identifier leads to, in
 // a subnet of l or else, where these count, among the global ones (V4-087). The address of a global one may
 // be on another link: then the client has only its settings.
-func (l *Link) ReservationFor(id *Identity) (*CompiledReservation, bool) {
+func (l *Link) ReservationFor(id *Shown) (*CompiledReservation, bool) {
 	for _, s := range id.steps {
 		for _, sub := range l.Subnets {
 			if r := sub.index.find(s, id); r != nil {
@@ -208,7 +208,7 @@ func (l *Link) ReservationFor(id *Identity) (*CompiledReservation, bool) {
 
 // DeviceFor returns the reservation in s, or else the global one, that knows a client as a device: by its Key
 // or its hardware address, wherever it is. Clients that have the same one are one client.
-func (s *CompiledSubnet) DeviceFor(id *Identity) (*CompiledReservation, bool) {
+func (s *CompiledSubnet) DeviceFor(id *Shown) (*CompiledReservation, bool) {
 	for _, x := range []*reservationIndex{&s.index, s.Link.global} {
 		if x == nil {
 			continue
@@ -226,7 +226,7 @@ func (s *CompiledSubnet) DeviceFor(id *Identity) (*CompiledReservation, bool) {
 }
 
 // Shows says whether id shows the place or one of the classes that r is for; false if r is for a device.
-func (r *CompiledReservation) Shows(id *Identity) bool {
+func (r *CompiledReservation) Shows(id *Shown) bool {
 	return r.ClassOf(id) != "" || slices.ContainsFunc(r.places, func(p place) bool {
 		shown, ok := id.place.only(p.kinds())
 		return ok && shown == p
@@ -234,7 +234,7 @@ func (r *CompiledReservation) Shows(id *Identity) bool {
 }
 
 // ClassOf returns the first class of id that r is for; empty if there is none.
-func (r *CompiledReservation) ClassOf(id *Identity) string {
+func (r *CompiledReservation) ClassOf(id *Shown) string {
 	if len(r.Class) == 0 {
 		return ""
 	}
@@ -419,7 +419,7 @@ func (r *Reservation) Names() []string {
 }
 
 // KnownBy returns in words what of id the reservation knows its client by; empty if nothing.
-func (r *CompiledReservation) KnownBy(id *Identity) string {
+func (r *CompiledReservation) KnownBy(id *Shown) string {
 	if c := r.ClassOf(id); c != "" {
 		return "class " + c
 	}

@@ -54,7 +54,7 @@ func TestReservationFor_Places_V4_087(t *testing.T) {
 		{"", []string{"bots"}, "class port:39"},
 		{"\x01\x00", nil, ""},
 	} {
-		id := c.Identity(someone, "", tt.relayInfo, tt.classes)
+		id := c.Shown(someone, "", tt.relayInfo, tt.classes)
 		got := ""
 		if r, ok := s.Link.ReservationFor(&id); ok {
 			got = r.Names()[0]
@@ -103,7 +103,7 @@ func TestCompile_GlobalReservation(t *testing.T) {
 		t.Errorf("reserved %v, in a pool %v, in subnet %v", ok, pooled, r.Subnet)
 	}
 	for _, k := range r.Keys {
-		id := c.Identity(k, "", "", nil)
+		id := c.Shown(k, "", "", nil)
 		if d, ok := s.DeviceFor(&id); !ok || d != r {
 			t.Errorf("%v is not the device of its global reservation", k)
 		}

@@ -101,6 +101,7 @@ func (v *validator) settings(path string, s *Settings, outer *Effective) *Effect
 	v.layout(path, &s.Layout, inner.Layout)
 	v.probe(path+".probe", &s.Probe)
 	v.bootp(path+".bootp", &s.BOOTP)
+	v.identity(path+".identity", &s.Identity)
 	v.options(path, s, outer)
 	if _, ok := inner.Option(optionV6OnlyPreferred); s.IPv6Only != nil && *s.IPv6Only && !ok {
 		v.problem(path+".ipv6-only", "on, without the option v6-only-preferred here or above: set it, for it is "+

@@ -136,6 +136,7 @@ func (v *validator) subnet(path string, s *Subnet, prefixOK bool, onLink map[lin
 	outer, link := v.global, s.Prefix.String()
 	if i, ok := v.networkOf[s.Prefix]; ok {
 		outer, link = v.outerOf[i], "shared-networks["+strconv.Itoa(i)+"]"
+		v.noIdentity(path, &s.Identity, "within a shared network")
 	}
 	v.guard(path+".classes", s.Classes)
 	v.period(path, s.Period)
@@ -273,6 +274,7 @@ func (v *validator) pools(path string, s *Subnet, prefixOK bool, outer *Effectiv
 		v.guard(at+".classes", p.Classes)
 		v.period(at, p.Period)
 		v.settings(at, &p.Settings, outer)
+		v.noIdentity(at, &p.Identity, "by pool")
 	}
 	slices.SortStableFunc(sorted, func(a, b indexed[AddrRange]) int {
 		return a.value.First.Compare(b.value.First)

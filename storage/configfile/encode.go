@@ -239,6 +239,7 @@ func (w *writer) settings(s *config.Settings) {
 	}
 	w.layout(&s.Layout)
 	w.bootp(&s.BOOTP)
+	w.identity(&s.Identity)
 	w.options(s)
 	if len(s.AlwaysSend) > 0 {
 		w.pair("always-send", flow(s.AlwaysSend, w.optionName))

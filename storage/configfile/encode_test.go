@@ -56,6 +56,7 @@ func maybe[T any](t *rapid.T, g *rapid.Generator[T], name string) *T {
 
 func anyConfig(t *rapid.T) *config.Config {
 	c := &config.Config{Settings: anySettings(t)}
+	c.Identity = anyIdentity(t)
 	if rapid.Bool().Draw(t, "booking") {
 		c.Booking = config.Booking{
 			FactorPercent: rapid.Uint32Range(100, 1000).Draw(t, "factor"),
@@ -141,6 +142,7 @@ func anyConfig(t *rapid.T) *config.Config {
 	if n := len(c.Subnets); n > 0 && rapid.Bool().Draw(t, "shared") {
 		c.SharedNetworks = []config.SharedNetwork{{Name: "floor-3", Settings: anySettings(t)}}
 		c.SharedNetworks[0].Period = anyPeriod(t)
+		c.SharedNetworks[0].Identity = anyIdentity(t)
 		c.SharedNetworks[0].Classes = rapid.SampledFrom([][]string{nil, {"not-pxe"}}).Draw(t, "on the network")
 		for i := range rapid.IntRange(1, n).Draw(t, "members") {
 			c.SharedNetworks[0].Subnets = append(c.SharedNetworks[0].Subnets, c.Subnets[i].Prefix)
@@ -309,4 +311,12 @@ func anyBOOTP(t *rapid.T) config.BOOTPSettings {
 		b.Files = append(b.Files, config.BootFile{Name: n, Path: text.Draw(t, "BOOTP path")})
 	}
 	return b
+}
+
+func anyIdentity(t *rapid.T) config.Identity {
+	return config.Identity{
+		Match:            config.Match(rapid.SampledFrom(append(config.Matches(), "")).Draw(t, "match")),
+		FirmwareHandover: maybe(t, rapid.Bool(), "handover"),
+		OneLease:         maybe(t, rapid.Bool(), "one lease"),
+	}
 }

@@ -29,7 +29,8 @@ func TestReference_ShowsTheDefaults(t *testing.T) {
 	}
 	g, w := got.Global, want.Global
 	if g.LeaseDefault != w.LeaseDefault || g.LeaseMin != w.LeaseMin || g.LeaseMax != w.LeaseMax || g.T1 != w.T1 || g.T2 != w.T2 ||
-		g.Authoritative != w.Authoritative || g.EchoClientID != w.EchoClientID || g.AlwaysBroadcast != w.AlwaysBroadcast || g.Layout != w.Layout {
+		g.Authoritative != w.Authoritative || g.EchoClientID != w.EchoClientID || g.AlwaysBroadcast != w.AlwaysBroadcast || g.Layout != w.Layout ||
+		g.Identity != w.Identity {
 		t.Errorf("global settings %+v\nwant %+v", g, w)
 	}
 	b := g.BOOTP
@@ -93,7 +94,7 @@ func fieldsOf(typ reflect.Type, seen map[reflect.Type]bool) []string {
 // Every key that Decode takes occurs, too.
 func TestReference_HasEveryKeyThatIsTaken(t *testing.T) {
 	for _, src := range []string{
-		"xyzzy: 1", "booking: {xyzzy: 1}", "lease: {xyzzy: 1}", "bootp: {xyzzy: 1}", "probe: {xyzzy: 1}", "decline: {xyzzy: 1}",
+		"xyzzy: 1", "booking: {xyzzy: 1}", "lease: {xyzzy: 1}", "bootp: {xyzzy: 1}", "identity: {xyzzy: 1}", "probe: {xyzzy: 1}", "decline: {xyzzy: 1}",
 		"option-definitions: [{xyzzy: 1}]", "option-spaces: [{xyzzy: 1}]", "option-spaces: [{options: [{xyzzy: 1}]}]",
 		"classes: [{xyzzy: 1}]", "shared-networks: [{xyzzy: 1}]", "subnets: [{xyzzy: 1}]",
 		"limits: {xyzzy: 1}", "subnets: [{pools: [{xyzzy: 1}]}]", "options: {routers: {value: 10.0.0.1, xyzzy: 1}}", "subnets: [{reservations: [{xyzzy: 1}]}]",

@@ -1,6 +1,9 @@
 package configfile
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/goccy/go-yaml/ast"
 
 	"port67/storage/config"
@@ -32,6 +35,7 @@ func (d *decoder) settings(s *config.Settings) []key {
 		{name: "min-reply-size", take: optional(d, &s.MinReplySize, replySize)},
 		{name: "max-reply-size", take: optional(d, &s.MaxReplySize, replySize)},
 		{name: "bootp", take: func(path string, n ast.Node) { d.bootp(path, n, &s.BOOTP) }},
+		{name: "identity", take: func(path string, n ast.Node) { d.identity(path, n, &s.Identity) }},
 		{name: "options", take: func(path string, n ast.Node) { d.options(path, n, s) }},
 		{name: "always-send", take: d.codes(&s.AlwaysSend)},
 		{name: "never-send", take: d.codes(&s.NeverSend)},
@@ -55,4 +59,33 @@ func (d *decoder) lease(path string, n ast.Node, l *config.LeaseTimes) {
 			})
 		}},
 	})
+}
+
+// identity reads who is one client on a link.
+func (d *decoder) identity(path string, n ast.Node, i *config.Identity) {
+	d.mapping(path, n, []key{
+		{name: "match", take: value(d, &i.Match, match)},
+		{name: "firmware-handover", take: optional(d, &i.FirmwareHandover, config.ParseBool)},
+		{name: "one-lease-per-client", take: optional(d, &i.OneLease, config.ParseBool)},
+	})
+}
+
+// match takes any word: Validate knows which there are.
+func match(s string) (config.Match, error) { return config.Match(s), nil }
+
+// identity writes who is one client on a link.
+func (w *writer) identity(i *config.Identity) {
+	var parts []string
+	if i.Match != "" {
+		parts = append(parts, "match: "+string(i.Match))
+	}
+	if i.FirmwareHandover != nil {
+		parts = append(parts, "firmware-handover: "+strconv.FormatBool(*i.FirmwareHandover))
+	}
+	if i.OneLease != nil {
+		parts = append(parts, "one-lease-per-client: "+strconv.FormatBool(*i.OneLease))
+	}
+	if len(parts) > 0 {
+		w.pair("identity", "{"+strings.Join(parts, ", ")+"}")
+	}
 }

@@ -62,6 +62,9 @@ func Append(body []byte, clock lease.Instant, e storage.Entry, results []storage
 			}
 		case storage.Bind:
 			body = appendEvent(body, boundOrRenewed(l, clock), l, r.Told, "")
+			for j := range r.Left {
+				body = appendEvent(body, Released, &r.Left[j], 0, "")
+			}
 		case storage.Extend:
 			body = appendEvent(body, Renewed, l, r.Told, "")
 		case storage.Release:

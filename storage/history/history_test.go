@@ -77,6 +77,9 @@ func TestAppend_EveryCommand(t *testing.T) {
 	}{
 		{"bind", 100, storage.Bind{}, storage.Result{Lease: laptop, Told: 3600}, event(Bound, 3600, "")},
 		{"bind again", 200, storage.Bind{}, storage.Result{Lease: laptop, Told: 1800}, event(Renewed, 1800, "")},
+		{"V4-086 bind that leaves another", 200, storage.Bind{},
+			storage.Result{Lease: laptop, Told: 1800, Left: []lease.Lease{laptop}},
+			append(event(Renewed, 1800, ""), event(Released, 0, "")...)},
 		{"bind refused", 100, storage.Bind{}, storage.Result{Refusal: storage.InUse}, nil},
 		{"extend", 200, storage.Extend{}, storage.Result{Lease: laptop, Told: 60}, event(Renewed, 60, "")},
 		{"offer", 100, storage.Offer{}, storage.Result{Lease: offered, Told: 5}, event(Offered, 5, "")},

@@ -62,6 +62,7 @@ func (t *Table) Check() []error {
 		equal("addresses bound", uint64(t.bound.root.count()), bound)
 		equal("addresses of made-up hardware addresses", uint64(t.madeUp.root.count()), madeUp)
 	}
+	t.checkHardware(report)
 	if sum != t.sum {
 		report("sum: not that of the leases")
 	}

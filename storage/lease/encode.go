@@ -24,10 +24,24 @@ func (l *Lease) Append(b []byte) []byte {
 	b = appendText(b, l.RelayInfo)
 	b = appendText(b, l.Counted)
 	b = appendText(b, l.Class)
+	return append(b, l.flags())
+}
+
+// The flags of a lease. The numbers stand in snapshots and are never reused.
+const (
+	flagBOOTP    = 1
+	flagFirmware = 2
+	flagsAll     = flagBOOTP | flagFirmware
+)
+
+func (l *Lease) flags() (f uint8) {
 	if l.BOOTP {
-		return append(b, 1)
+		f |= flagBOOTP
 	}
-	return append(b, 0)
+	if l.Firmware {
+		f |= flagFirmware
+	}
+	return f
 }
 
 func appendText[T ~string | ~[]byte](b []byte, s T) []byte {
@@ -56,11 +70,11 @@ func ParseLease(b []byte) (Lease, error) {
 	l.Told = Seconds(told)
 	l.HType = p.octet()
 	l.CHAddr, l.Hostname, l.RelayInfo, l.Counted, l.Class = p.text(), p.text(), p.text(), p.text(), p.text()
-	bootp := p.octet()
-	if bootp > 1 && p.err == nil {
-		p.err = fmt.Errorf("BOOTP %d: neither 0 nor 1", bootp)
+	flags := p.octet()
+	if flags > flagsAll && p.err == nil {
+		p.err = fmt.Errorf("flags %#x: unknown", flags)
 	}
-	l.BOOTP = bootp == 1
+	l.BOOTP, l.Firmware = flags&flagBOOTP != 0, flags&flagFirmware != 0
 	if p.err == nil && len(p.rest) > 0 {
 		p.err = fmt.Errorf("%d octets too many", len(p.rest))
 	}

@@ -59,8 +59,8 @@ func TestParseLease_RefusesWhatIsNoLease(t *testing.T) {
 		t.Error("an octet too many was passed over")
 	}
 	flag := l.Append(nil)
-	if flag[len(flag)-1] = 2; !refused(flag) {
-		t.Error("a flag of 2 was taken")
+	if flag[len(flag)-1] = 4; !refused(flag) {
+		t.Error("a flag of 4 was taken")
 	}
 	l.Status = 77
 	if _, err := ParseLease(l.Append(nil)); err == nil {

@@ -17,6 +17,7 @@ type Key string
 const (
 	kindHardware = 'h'
 	kindClientID = 'c'
+	kindBoth     = 'd'
 )
 
 // ClientIDKey returns the Key of a client that sent id in option 61, type octet included.
@@ -28,6 +29,17 @@ func HardwareKey(htype uint8, addr []byte) Key {
 	b = append(b, kindHardware, htype)
 	return Key(append(b, addr...))
 }
+
+// On returns a Key for the client k on the machine with that hardware address: what tells apart machines that
+// show one identifier. It is for a node's own memory; no lease is under such a Key.
+func (k Key) On(htype uint8, addr []byte) Key {
+	b := make([]byte, 0, 3+len(addr)+len(k))
+	b = append(b, kindBoth, htype, byte(len(addr)))
+	return Key(append(append(b, addr...), k...))
+}
+
+// IsHardware says whether k is a hardware address, so that its client has shown no identifier.
+func (k Key) IsHardware() bool { return len(k) > 1 && k[0] == kindHardware }
 
 // Identifier returns the octets behind the kind: option 61, or htype and hardware address.
 func (k Key) Identifier() []byte {
@@ -44,9 +56,6 @@ func (k Key) Hardware() (htype uint8, addr []byte, ok bool) {
 	}
 	return k[1], []byte(k[2:]), true
 }
-
-// IsHardware says whether k is made of a hardware type and address.
-func (k Key) IsHardware() bool { return k != "" && k[0] == kindHardware }
 
 // String returns the form that people read and ParseKey reads back: hw:1:02:00:00:00:00:01 or id:01aabbcc.
 func (k Key) String() string {

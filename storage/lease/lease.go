@@ -61,7 +61,10 @@ type Lease struct {
 	HType uint8
 	// BOOTP says that the client has had the address by BOOTP, which knows it by its hardware address alone: the
 	// lease is that of whoever has this hardware address, also if it shows a client identifier (BP-004).
-	BOOTP     bool
+	BOOTP bool
+	// Firmware says that Client was the firmware of a machine when it got the address: it is gone as soon as
+	// anything else speaks from the same hardware address.
+	Firmware  bool
 	CHAddr    string // hardware address, raw octets
 	Hostname  string // option 12 as told, sanitised
 	RelayInfo string // option 82 of the last relayed message, raw octets
@@ -84,6 +87,11 @@ func (l *Lease) Hardware() Key {
 // administered, and of one device (W-011).
 func (l *Lease) MadeUp() bool {
 	return l.HType == 1 && len(l.CHAddr) == 6 && l.CHAddr[0]&0x03 == 0x02
+}
+
+// Has says whether l is that of a client with this hardware address, as far as it is known.
+func (l *Lease) Has(htype uint8, chaddr string) bool {
+	return chaddr != "" && l.CHAddr == chaddr && l.HType == htype
 }
 
 // second returns the Key by which a lease is found beside that of its client.

@@ -19,6 +19,7 @@ type Table struct {
 	byClient *btree.BTreeG[clientEntry]
 	due      *btree.BTreeG[dueEntry] // the leases in held
 	declined *btree.BTreeG[netip.Addr]
+	hardware *btree.BTreeG[uint64] // see hardware.go
 
 	used   occupancy // addresses that have a lease, living or past
 	held   occupancy // addresses that another client cannot have: those after moved
@@ -72,6 +73,7 @@ func NewTable() *Table {
 			return a.at < b.at || a.at == b.at && a.addr.Less(b.addr)
 		}, alone),
 		declined: btree.NewBTreeGOptions(netip.Addr.Less, alone),
+		hardware: btree.NewBTreeGOptions(func(a, b uint64) bool { return a < b }, alone),
 	}
 }
 
@@ -131,6 +133,7 @@ func (t *Table) Put(l Lease) {
 		t.unindex(&old, l.Client == old.Client)
 	}
 	t.index(&l, had && l.Client == old.Client)
+	t.putHardware(&old, had, &l)
 	if t.facets != nil {
 		t.facets.put(&old, had, &l)
 	}
@@ -147,6 +150,9 @@ func (t *Table) Delete(a netip.Addr) {
 		return
 	}
 	t.unindex(&old, false)
+	if e, ok := old.hardwareEntry(); ok {
+		t.hardware.Delete(e)
+	}
 	if t.facets != nil {
 		t.facets.each(&old, t.facets.tree.Delete)
 	}

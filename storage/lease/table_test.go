@@ -56,6 +56,7 @@ func randomLease(r *rand.Rand, now Instant) Lease {
 	}
 	if r.Intn(3) == 0 { // BP-004
 		l.HType, l.CHAddr, l.BOOTP = 1, string([]byte{byte(r.Intn(10))}), r.Intn(3) > 0
+		l.Firmware = r.Intn(2) == 0
 		if r.Intn(2) == 0 {
 			l.CHAddr += "abcde" // W-011: of six octets, some with the bits of made-up ones.
 		}
@@ -152,6 +153,17 @@ func compareAll(t *testing.T, table *Table, model naive) {
 		}
 		if diff := cmp.Diff(held, table.ByClient(key), sameAddr); diff != "" {
 			t.Fatalf("leases of %q: want (-), got (+):\n%s", key, diff)
+		}
+	}
+	for n := range byte(10) {
+		var has []Lease
+		for _, l := range want {
+			if l.HType == 1 && l.CHAddr == string([]byte{n}) {
+				has = append(has, l)
+			}
+		}
+		if diff := cmp.Diff(has, table.ByHardware(HardwareKey(1, []byte{n})), sameAddr); diff != "" {
+			t.Fatalf("leases of hardware address %d: want (-), got (+):\n%s", n, diff)
 		}
 	}
 }

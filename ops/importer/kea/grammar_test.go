@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"port67/ops/importer"
+	"port67/storage/config"
 )
 
 // elements is every element that is met in the field, with a value that Kea would take: in %s goes the
@@ -118,5 +119,39 @@ func TestImport_TwiceInOneObject(t *testing.T) {
 	}
 	if e := find(&out.Report, "Dhcp4.valid-lifetime"); len(e) != 2 || e[1].Verdict != importer.Left {
 		t.Errorf("report: %v", e)
+	}
+}
+
+// TestImport_MatchClientID: off is the hardware address alone, for whole links; on is not quite what Kea means.
+func TestImport_V4_082_MatchClientID(t *testing.T) {
+	const subnets = `"subnet4": [{"subnet": "192.0.2.0/24"%s}], "shared-networks": [{"name": "n"%s,
+		"subnet4": [{"subnet": "198.51.100.0/24"%s}]}]`
+	const off, on = `, "match-client-id": false`, `, "match-client-id": true`
+	for _, tt := range []struct {
+		name                   string
+		global, alone, net, in string
+		want                   [2]config.Match // of the two links
+		left                   int
+	}{
+		{"nowhere", "", "", "", "", [2]config.Match{config.MatchStrict, config.MatchStrict}, 0},
+		{"off", off, "", "", "", [2]config.Match{config.MatchHardware, config.MatchHardware}, 0},
+		{"off, on in a subnet", off, on, "", "", [2]config.Match{config.MatchStrict, config.MatchHardware}, 0},
+		{"off in a network", "", "", off, off, [2]config.Match{config.MatchStrict, config.MatchHardware}, 0},
+		{"off within a network", "", "", "", off, [2]config.Match{config.MatchStrict, config.MatchStrict}, 1},
+		{"on", on, "", "", on, [2]config.Match{config.MatchStrict, config.MatchStrict}, 0},
+	} {
+		out := load(t, `{"Dhcp4": {"valid-lifetime": 4000`+tt.global+", "+fmt.Sprintf(subnets, tt.alone, tt.net, tt.in)+"}}")
+		c, problems := config.Compile(out.Config)
+		if len(problems) > 0 {
+			t.Fatalf("%s: %v", tt.name, problems)
+		}
+		for i, name := range []string{"192.0.2.0/24", "n"} {
+			if l, _ := c.Link(name); l.Identity.Match != tt.want[i] {
+				t.Errorf("%s: link %s is matched by %s, want %s", tt.name, name, l.Identity.Match, tt.want[i])
+			}
+		}
+		if n := strings.Count(out.Report.Text(importer.Left), "match-client-id"); n != tt.left {
+			t.Errorf("%s: %d left behind, want %d", tt.name, n, tt.left)
+		}
 	}
 }

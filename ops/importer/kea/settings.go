@@ -32,6 +32,7 @@ type level struct {
 	// threshold is the use of a pool from which the shortest lease time is told; nil if there is none.
 	threshold  *config.Permille
 	allocation config.Allocation
+	byMAC      bool // match-client-id is off
 }
 
 // firstLevel returns what holds before anything is said.
@@ -69,7 +70,6 @@ func (t *translator) settingsOf(obj *node, s *settings, above level) level {
 		s.EchoClientID = b
 		t.taken(n)
 	}
-	t.matchClientID(obj)
 	if obj != t.draft.root { // Global options name classes, which are not read yet.
 		t.options(obj, s)
 	}
@@ -269,17 +269,33 @@ func (t *translator) percent(obj *node, key string, above config.Permille) confi
 	return config.Permille(v)
 }
 
-// matchClientID tells of clients that Kea knows by hardware address alone.
-func (t *translator) matchClientID(obj *node) {
+// keaMatch is how Kea's match-client-id differs from what it became.
+const keaMatch = "who shows an identifier and who shows none, from one hardware address, is one client in " +
+	"Kea and two here"
+
+// keaMatchTodo is what to do about it.
+const keaMatchTodo = "identity: {match: cid-then-mac} is Kea's rule, where no hosts share a hardware address"
+
+// matchClientID translates whether Kea looks at identifiers. within says that the level is inside of a link,
+// where clients cannot be matched in another way than around it.
+func (t *translator) matchClientID(obj *node, s *settings, l *level, within bool) {
 	b, n := t.bool(obj, "match-client-id")
 	switch {
 	case n == nil:
+	case within && *b == l.byMAC:
+		t.left(n, "how clients are matched is a matter of the whole shared network", "set identity.match there")
 	case *b:
-		t.taken(n)
+		if l.byMAC {
+			s.Identity.Match = config.MatchStrict
+		}
+		l.byMAC = false
+		t.changed(n, keaMatch, keaMatchTodo)
 	default:
-		t.left(n, "clients that send option 61 are known by it, not by hardware address alone: a device that "+
-			"starts several systems gets an address for each, and Kea's leases do not say which is theirs",
-			"reserve by hardware where the address must stay")
+		if !l.byMAC {
+			s.Identity.Match = config.MatchHardware
+		}
+		l.byMAC = true
+		t.taken(n)
 	}
 }
 

@@ -27,6 +27,7 @@ func (t *translator) network(n *node, above level) {
 	if l.global != above.global {
 		k.global = &l.global
 	}
+	t.matchClientID(n, &k.settings, &l, false)
 	var kept bool
 	if k.classes, kept = t.guard(n, &l); !kept {
 		t.shut(n)
@@ -84,6 +85,7 @@ func (t *translator) subnet(n *node, in *network, above level) {
 	if l.global != above.global {
 		s.global = &l.global
 	}
+	t.matchClientID(n, &s.settings, &l, in != nil)
 	var kept bool
 	if s.classes, kept = t.guard(n, &l); !kept {
 		t.shut(n)

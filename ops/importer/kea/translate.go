@@ -16,6 +16,7 @@ func (t *translator) root(file, obj *node) {
 	t.optionDefs(obj)
 	t.oldLogging(file)
 	l := t.settingsOf(obj, &d.settings, firstLevel())
+	t.matchClientID(obj, &d.settings, &l, false)
 	t.defaults(obj, &l)
 	if !l.global {
 		d.global = new(bool)
@@ -51,6 +52,9 @@ func (t *translator) defaults(obj *node, l *level) {
 	if s.Authoritative == nil {
 		s.Authoritative = new(bool)
 		t.remarkOn(obj, "authoritative", "not there: Kea's default of false was written down; here true is usual")
+	}
+	if obj.get("match-client-id") == nil {
+		t.remarkOn(obj, "match-client-id", "not there: "+keaMatch+"; "+keaMatchTodo)
 	}
 }
 

@@ -499,10 +499,17 @@ type EffectiveSettings struct {
 	MaxReplySize uint32         `protobuf:"varint,26,opt,name=max_reply_size,json=maxReplySize,proto3" json:"max_reply_size,omitempty"`
 	Bootp        *BOOTPSettings `protobuf:"bytes,27,opt,name=bootp,proto3" json:"bootp,omitempty"`
 	// always_send and never_send are options by their names, or by code if they have none.
-	AlwaysSend    []string `protobuf:"bytes,28,rep,name=always_send,json=alwaysSend,proto3" json:"always_send,omitempty"`
-	NeverSend     []string `protobuf:"bytes,29,rep,name=never_send,json=neverSend,proto3" json:"never_send,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	AlwaysSend []string `protobuf:"bytes,28,rep,name=always_send,json=alwaysSend,proto3" json:"always_send,omitempty"`
+	NeverSend  []string `protobuf:"bytes,29,rep,name=never_send,json=neverSend,proto3" json:"never_send,omitempty"`
+	// match is what two messages must have in common to be of one client: strict, cid-then-mac, mac or
+	// distinct-by-mac.
+	Match string `protobuf:"bytes,30,opt,name=match,proto3" json:"match,omitempty"`
+	// firmware_handover says that what a machine boots has the address of its firmware.
+	FirmwareHandover bool `protobuf:"varint,31,opt,name=firmware_handover,json=firmwareHandover,proto3" json:"firmware_handover,omitempty"`
+	// one_lease_per_client says that a client which is bound elsewhere has left its addresses here.
+	OneLeasePerClient bool `protobuf:"varint,32,opt,name=one_lease_per_client,json=oneLeasePerClient,proto3" json:"one_lease_per_client,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *EffectiveSettings) Reset() {
@@ -736,6 +743,27 @@ func (x *EffectiveSettings) GetNeverSend() []string {
 		return x.NeverSend
 	}
 	return nil
+}
+
+func (x *EffectiveSettings) GetMatch() string {
+	if x != nil {
+		return x.Match
+	}
+	return ""
+}
+
+func (x *EffectiveSettings) GetFirmwareHandover() bool {
+	if x != nil {
+		return x.FirmwareHandover
+	}
+	return false
+}
+
+func (x *EffectiveSettings) GetOneLeasePerClient() bool {
+	if x != nil {
+		return x.OneLeasePerClient
+	}
+	return false
 }
 
 // BOOTPSettings is what holds for clients that speak BOOTP.
@@ -1154,7 +1182,8 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\aclasses\x18\x02 \x03(\tR\aclasses\x12,\n" +
 	"\x05usage\x18\x03 \x01(\v2\x16.port67.admin.v1.UsageR\x05usage\x12\x12\n" +
 	"\x04from\x18\x04 \x01(\tR\x04from\x12\x14\n" +
-	"\x05until\x18\x05 \x01(\tR\x05until\"\xdd\t\n" +
+	"\x05until\x18\x05 \x01(\tR\x05until\"\xd1\n" +
+	"\n" +
 	"\x11EffectiveSettings\x12>\n" +
 	"\rlease_default\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\fleaseDefault\x126\n" +
 	"\tlease_min\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bleaseMin\x126\n" +
@@ -1192,7 +1221,10 @@ const file_admin_v1_subnet_proto_rawDesc = "" +
 	"\valways_send\x18\x1c \x03(\tR\n" +
 	"alwaysSend\x12\x1d\n" +
 	"\n" +
-	"never_send\x18\x1d \x03(\tR\tneverSend\"\xe1\x01\n" +
+	"never_send\x18\x1d \x03(\tR\tneverSend\x12\x14\n" +
+	"\x05match\x18\x1e \x01(\tR\x05match\x12+\n" +
+	"\x11firmware_handover\x18\x1f \x01(\bR\x10firmwareHandover\x12/\n" +
+	"\x14one_lease_per_client\x18  \x01(\bR\x11oneLeasePerClient\"\xe1\x01\n" +
 	"\rBOOTPSettings\x12\x18\n" +
 	"\adynamic\x18\x01 \x01(\bR\adynamic\x12/\n" +
 	"\x05lease\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05lease\x12\x14\n" +

@@ -510,6 +510,7 @@ type Client struct {
 	Hostname      []byte                 `protobuf:"bytes,4,opt,name=hostname,proto3" json:"hostname,omitempty"`
 	Classes       [][]byte               `protobuf:"bytes,5,rep,name=classes,proto3" json:"classes,omitempty"`
 	RelayInfo     []byte                 `protobuf:"bytes,6,opt,name=relay_info,json=relayInfo,proto3" json:"relay_info,omitempty"`
+	Firmware      bool                   `protobuf:"varint,7,opt,name=firmware,proto3" json:"firmware,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -584,6 +585,13 @@ func (x *Client) GetRelayInfo() []byte {
 		return x.RelayInfo
 	}
 	return nil
+}
+
+func (x *Client) GetFirmware() bool {
+	if x != nil {
+		return x.Firmware
+	}
+	return false
 }
 
 type Offer struct {
@@ -737,6 +745,8 @@ type Extend struct {
 	AskedLease    uint32                 `protobuf:"varint,3,opt,name=asked_lease,json=askedLease,proto3" json:"asked_lease,omitempty"`
 	Classes       [][]byte               `protobuf:"bytes,4,rep,name=classes,proto3" json:"classes,omitempty"`
 	RelayInfo     []byte                 `protobuf:"bytes,5,opt,name=relay_info,json=relayInfo,proto3" json:"relay_info,omitempty"`
+	Htype         uint32                 `protobuf:"varint,6,opt,name=htype,proto3" json:"htype,omitempty"`
+	Chaddr        []byte                 `protobuf:"bytes,7,opt,name=chaddr,proto3" json:"chaddr,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -806,10 +816,26 @@ func (x *Extend) GetRelayInfo() []byte {
 	return nil
 }
 
+func (x *Extend) GetHtype() uint32 {
+	if x != nil {
+		return x.Htype
+	}
+	return 0
+}
+
+func (x *Extend) GetChaddr() []byte {
+	if x != nil {
+		return x.Chaddr
+	}
+	return nil
+}
+
 type Release struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
 	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Htype         uint32                 `protobuf:"varint,3,opt,name=htype,proto3" json:"htype,omitempty"`
+	Chaddr        []byte                 `protobuf:"bytes,4,opt,name=chaddr,proto3" json:"chaddr,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -858,11 +884,27 @@ func (x *Release) GetKey() []byte {
 	return nil
 }
 
+func (x *Release) GetHtype() uint32 {
+	if x != nil {
+		return x.Htype
+	}
+	return 0
+}
+
+func (x *Release) GetChaddr() []byte {
+	if x != nil {
+		return x.Chaddr
+	}
+	return nil
+}
+
 type Decline struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          []byte                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
 	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	Held          bool                   `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
+	Htype         uint32                 `protobuf:"varint,4,opt,name=htype,proto3" json:"htype,omitempty"`
+	Chaddr        []byte                 `protobuf:"bytes,5,opt,name=chaddr,proto3" json:"chaddr,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -916,6 +958,20 @@ func (x *Decline) GetHeld() bool {
 		return x.Held
 	}
 	return false
+}
+
+func (x *Decline) GetHtype() uint32 {
+	if x != nil {
+		return x.Htype
+	}
+	return 0
+}
+
+func (x *Decline) GetChaddr() []byte {
+	if x != nil {
+		return x.Chaddr
+	}
+	return nil
 }
 
 type Conflict struct {
@@ -2172,6 +2228,7 @@ type Lease struct {
 	Bootp         bool                   `protobuf:"varint,14,opt,name=bootp,proto3" json:"bootp,omitempty"`
 	Counted       []byte                 `protobuf:"bytes,15,opt,name=counted,proto3" json:"counted,omitempty"`
 	Class         []byte                 `protobuf:"bytes,16,opt,name=class,proto3" json:"class,omitempty"`
+	Firmware      bool                   `protobuf:"varint,17,opt,name=firmware,proto3" json:"firmware,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2318,6 +2375,13 @@ func (x *Lease) GetClass() []byte {
 	return nil
 }
 
+func (x *Lease) GetFirmware() bool {
+	if x != nil {
+		return x.Firmware
+	}
+	return false
+}
+
 var File_raftlog_v1_raftlog_proto protoreflect.FileDescriptor
 
 const file_raftlog_v1_raftlog_proto_rawDesc = "" +
@@ -2358,7 +2422,7 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\n" +
 	"take_lease\x18\x16 \x01(\v2\x1c.port67.raftlog.v1.TakeLeaseH\x00R\ttakeLease\x129\n" +
 	"\bconflict\x18\x19 \x01(\v2\x1b.port67.raftlog.v1.ConflictH\x00R\bconflictB\x06\n" +
-	"\x04kind\"\x9d\x01\n" +
+	"\x04kind\"\xb9\x01\n" +
 	"\x06Client\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05htype\x18\x02 \x01(\rR\x05htype\x12\x16\n" +
@@ -2366,7 +2430,8 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\bhostname\x18\x04 \x01(\fR\bhostname\x12\x18\n" +
 	"\aclasses\x18\x05 \x03(\fR\aclasses\x12\x1d\n" +
 	"\n" +
-	"relay_info\x18\x06 \x01(\fR\trelayInfo\"x\n" +
+	"relay_info\x18\x06 \x01(\fR\trelayInfo\x12\x1a\n" +
+	"\bfirmware\x18\a \x01(\bR\bfirmware\"x\n" +
 	"\x05Offer\x121\n" +
 	"\x06client\x18\x01 \x01(\v2\x19.port67.raftlog.v1.ClientR\x06client\x12\x12\n" +
 	"\x04link\x18\x02 \x01(\fR\x04link\x12\x12\n" +
@@ -2378,7 +2443,7 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x04addr\x18\x03 \x01(\fR\x04addr\x12\x12\n" +
 	"\x04mode\x18\x04 \x01(\rR\x04mode\x12\x1f\n" +
 	"\vasked_lease\x18\x05 \x01(\rR\n" +
-	"askedLease\"\x88\x01\n" +
+	"askedLease\"\xb6\x01\n" +
 	"\x06Extend\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1f\n" +
@@ -2386,14 +2451,20 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"askedLease\x12\x18\n" +
 	"\aclasses\x18\x04 \x03(\fR\aclasses\x12\x1d\n" +
 	"\n" +
-	"relay_info\x18\x05 \x01(\fR\trelayInfo\"/\n" +
+	"relay_info\x18\x05 \x01(\fR\trelayInfo\x12\x14\n" +
+	"\x05htype\x18\x06 \x01(\rR\x05htype\x12\x16\n" +
+	"\x06chaddr\x18\a \x01(\fR\x06chaddr\"]\n" +
 	"\aRelease\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\fR\x03key\"C\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
+	"\x05htype\x18\x03 \x01(\rR\x05htype\x12\x16\n" +
+	"\x06chaddr\x18\x04 \x01(\fR\x06chaddr\"q\n" +
 	"\aDecline\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x12\n" +
-	"\x04held\x18\x03 \x01(\bR\x04held\"6\n" +
+	"\x04held\x18\x03 \x01(\bR\x04held\x12\x14\n" +
+	"\x05htype\x18\x04 \x01(\rR\x05htype\x12\x16\n" +
+	"\x06chaddr\x18\x05 \x01(\fR\x06chaddr\"6\n" +
 	"\bConflict\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06chaddr\x18\x02 \x01(\fR\x06chaddr\"\x06\n" +
@@ -2484,7 +2555,7 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\x05known\x18\x04 \x01(\bR\x05known\x12$\n" +
 	"\rauthoritative\x18\x05 \x01(\bR\rauthoritative\x12\x1a\n" +
 	"\brevision\x18\x06 \x01(\x04R\brevision\x12\x16\n" +
-	"\x06detail\x18\a \x01(\fR\x06detail\"\x88\x03\n" +
+	"\x06detail\x18\a \x01(\fR\x06detail\"\xa4\x03\n" +
 	"\x05Lease\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\fR\x04addr\x12\x16\n" +
 	"\x06client\x18\x02 \x01(\fR\x06client\x12\x16\n" +
@@ -2503,7 +2574,8 @@ const file_raftlog_v1_raftlog_proto_rawDesc = "" +
 	"\bwithheld\x18\r \x01(\x03R\bwithheld\x12\x14\n" +
 	"\x05bootp\x18\x0e \x01(\bR\x05bootp\x12\x18\n" +
 	"\acounted\x18\x0f \x01(\fR\acounted\x12\x14\n" +
-	"\x05class\x18\x10 \x01(\fR\x05classB#Z!port67/proto/raftlog/v1;raftlogv1b\x06proto3"
+	"\x05class\x18\x10 \x01(\fR\x05class\x12\x1a\n" +
+	"\bfirmware\x18\x11 \x01(\bR\bfirmwareB#Z!port67/proto/raftlog/v1;raftlogv1b\x06proto3"
 
 var (
 	file_raftlog_v1_raftlog_proto_rawDescOnce sync.Once
