@@ -39,9 +39,6 @@ func (n *net4) delay() time.Duration {
 	return n.w.between(50*time.Microsecond, n.slow)
 }
 
-// reaches says whether messages go both ways between two places.
-func (n *net4) reaches(a, b int) bool { return !n.cut[[2]int{a, b}] && !n.cut[[2]int{b, a}] }
-
 // sever cuts the way from a to b, and the way back unless it is one-way.
 func (n *net4) sever(a, b int, oneWay bool) {
 	n.cut[[2]int{a, b}] = true

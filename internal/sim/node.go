@@ -139,8 +139,7 @@ func (n *node) hear(payload []byte, in dhcp4.Ingress) {
 	heard := n.clocks.wallTime() // The kernel's time: it counts while the process stands still.
 	n.whenAwake(n.life, func() {
 		n.tasks = slices.DeleteFunc(n.tasks, func(t *task) bool { return t.ended })
-		var t *task
-		t = n.c.w.begin(func() {
+		t := n.c.w.begin(func() {
 			o := n.server.Serve4(context.Background(), server.Datagram{Payload: payload, Heard: heard, Ingress: in})
 			n.c.judge.ended(n, o)
 		})
