@@ -52,6 +52,12 @@ type device struct {
 	until  time.Duration
 }
 
+// hardware is the hardware address of device i.
+func hardware(i int) net.HardwareAddr { return net.HardwareAddr{2, 0x67, 0, 0, byte(i >> 8), byte(i)} }
+
+// circuit is the circuit-id of the port that device i is at: two share one.
+func circuit(i int) []byte { return []byte{'p', byte(i / 2)} }
+
 // identity is who the device is for DHCP.
 func (d *device) identity() string {
 	if d.cid != nil {
@@ -90,6 +96,9 @@ func (d *device) transmit() {
 	switch d.phase {
 	case selecting:
 		m.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeDiscover))
+		if d.id%3 == 0 {
+			m.UpdateOption(dhcpv4.OptGeneric(dhcpv4.GenericOptionCode(80), nil))
+		}
 		if d.addr.IsValid() && d.c.w.in(2) {
 			m.UpdateOption(dhcpv4.OptRequestedIPAddress(d.addr.AsSlice()))
 		}
@@ -177,6 +186,7 @@ func (d *device) emit(m *dhcpv4.DHCPv4, unicast bool) {
 		return
 	}
 	m.GatewayIPAddr, m.HopCount = d.site.giaddr.AsSlice(), 1
+	m.UpdateOption(dhcpv4.OptRelayAgentInfo(dhcpv4.OptGeneric(dhcpv4.GenericOptionCode(1), circuit(d.id))))
 	payload := m.ToBytes()
 	for _, i := range d.site.helpers {
 		n := d.c.nodes[i]
@@ -222,7 +232,7 @@ func (d *device) hear(m *dhcpv4.DHCPv4) {
 		d.addr, d.server, d.tries = addr, server, 0
 		d.become(requesting)
 		d.transmit()
-	case t == dhcpv4.MessageTypeAck && d.phase != selecting:
+	case t == dhcpv4.MessageTypeAck && (d.phase != selecting || m.Options.Has(dhcpv4.GenericOptionCode(80))):
 		d.take(addr, server, m)
 	case t == dhcpv4.MessageTypeNak && d.phase != selecting:
 		d.c.w.note("d%-3d is denied %v", d.id, d.addr)

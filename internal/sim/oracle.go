@@ -75,7 +75,7 @@ func (j *judge) happen(index int, r record) {
 		before := j.named(&e)
 		for i, res := range j.truth.Apply(uint64(index), e) {
 			j.refused[res.Refusal]++
-			if res.Refusal == storage.Internal {
+			if res.Refusal == storage.Internal || res.Refusal == storage.InvalidConfig {
 				j.broken("entry %d: %T refused as impossible: %s", index, e.Commands[i], res.Detail)
 			}
 		}

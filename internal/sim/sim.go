@@ -11,7 +11,6 @@ package sim
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -180,6 +179,7 @@ func (c *cluster) config() *config.Config {
 	if c.w.in(4) {
 		out.Renewals = config.RenewalsCommitted
 	}
+	c.habits(out)
 	for i := range c.sites {
 		first := netip.AddrFrom4([4]byte{10, byte(67 + i), 1, 1})
 		last := netip.AddrFrom4([4]byte{10, byte(67 + i), 1, byte(c.o.Pool)})
@@ -188,7 +188,56 @@ func (c *cluster) config() *config.Config {
 		if c.w.in(4) {
 			s.Allocation = config.AllocationLowest
 		}
+		if c.w.in(3) {
+			s.Reservations = c.reservations(first, i > 0)
+		}
 		out.Subnets = append(out.Subnets, s)
+	}
+	return out
+}
+
+// habits draws settings that change who gets what, and must not change that nobody gets what another has.
+func (c *cluster) habits(out *config.Config) {
+	if c.w.in(2) {
+		matches := config.Matches()
+		out.Identity.Match = config.Match(matches[c.w.chance.IntN(len(matches))])
+	}
+	if c.w.in(4) {
+		out.Identity.OneLease = new(true)
+	}
+	if c.w.in(3) {
+		out.RapidCommit = new(true)
+	}
+	if c.w.in(4) {
+		out.Limits.BindingsPerCircuit = uint32(1 + c.w.chance.IntN(4))
+	}
+	if c.w.in(4) {
+		out.Lease.Pressure = config.Pressure{Above: new(config.Permille(500)), Max: new(lease.Seconds(20))}
+	}
+	if c.w.in(4) {
+		out.KeepExpiry = new(true)
+	}
+	if c.w.in(4) {
+		out.AdoptUnknown = new(true)
+	}
+}
+
+// reservations draws promises of addresses from first on: to some devices and, behind a relay agent, to some
+// circuits.
+func (c *cluster) reservations(first netip.Addr, relayed bool) (out []config.Reservation) {
+	a := first
+	for i := range c.o.Devices {
+		if a = a.Next(); !c.w.in(8) {
+			continue
+		}
+		r := config.Reservation{Address: a}
+		switch {
+		case relayed && i%2 == 0 && c.w.in(2): // Two devices share a circuit.
+			r.CircuitID = [][]byte{circuit(i)}
+		default:
+			r.Hardware = [][]byte{hardware(i)}
+		}
+		out = append(out, r)
 	}
 	return out
 }
@@ -225,7 +274,7 @@ func (c *cluster) makeDevices() {
 	clones := c.w.in(4)
 	for i := range c.o.Devices {
 		d := &device{
-			c: c, id: i, hw: net.HardwareAddr{2, 0x67, 0, 0, byte(i >> 8), byte(i)},
+			c: c, id: i, hw: hardware(i),
 			site: c.sites[c.w.chance.IntN(len(c.sites))], ppm: c.w.ppm(), hasty: c.w.in(3),
 		}
 		switch {

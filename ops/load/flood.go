@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/net/ipv4"
+
 	"port67/server/dhcp4"
 )
 
@@ -35,11 +37,9 @@ func (f Flood) Run(ctx context.Context) (sent int, err error) {
 		return 0, fmt.Errorf("load: relay agent %v: %w", f.Relay.GIAddr, err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	r := request{kind: dhcp4.Discover, hw: [6]byte{0x06}}
-	message := r.encode(f.Relay.GIAddr, "")
-	began, tick := time.Now(), time.NewTicker(floodTick)
+	began, tick, batch := time.Now(), time.NewTicker(floodTick), f.batch()
 	defer tick.Stop()
-	for {
+	for out := ipv4.NewPacketConn(conn); ; {
 		select {
 		case <-ctx.Done():
 			return sent, nil
@@ -51,13 +51,43 @@ func (f Flood) Run(ctx context.Context) (sent int, err error) {
 			began = began.Add(time.Duration(due-sent-behind) * time.Second / time.Duration(f.Rate))
 			due = sent + behind
 		}
-		for ; sent < due; sent++ {
-			n := f.Seed + uint32(sent)
-			binary.BigEndian.PutUint32(message[4:], n)    // xid
-			binary.BigEndian.PutUint32(message[28+2:], n) // chaddr
-			for _, s := range f.Relay.Servers {
-				_, _ = conn.WriteToUDPAddrPort(message, netip.AddrPortFrom(s, serverPort))
+		for sent < due {
+			n := min(due-sent, floodBatch)
+			f.fill(batch, n, sent)
+			for left := batch[:n*len(f.Relay.Servers)]; len(left) > 0; {
+				done, err := out.WriteBatch(left, 0)
+				left = left[max(done, 1):] // What cannot be sent is passed over.
+				if errors.Is(err, net.ErrClosed) {
+					return sent, err
+				}
 			}
+			sent += n
 		}
+	}
+}
+
+// floodBatch is how many messages go out by one call.
+const floodBatch = 32
+
+// batch returns room for floodBatch messages to each server.
+func (f Flood) batch() []ipv4.Message {
+	r := request{kind: dhcp4.Discover, hw: [6]byte{0x06}}
+	var out []ipv4.Message
+	for range floodBatch {
+		message := r.encode(f.Relay.GIAddr, "")
+		for _, s := range f.Relay.Servers {
+			to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(s, serverPort))
+			out = append(out, ipv4.Message{Buffers: [][]byte{message}, Addr: to})
+		}
+	}
+	return out
+}
+
+// fill makes the first n messages of a batch those of the next clients.
+func (f Flood) fill(batch []ipv4.Message, n, sent int) {
+	for i := range n {
+		message, client := batch[i*len(f.Relay.Servers)].Buffers[0], f.Seed+uint32(sent+i)
+		binary.BigEndian.PutUint32(message[4:], client)    // xid
+		binary.BigEndian.PutUint32(message[28+2:], client) // chaddr
 	}
 }
