@@ -37,6 +37,7 @@ type follower struct {
 	ended  chan error
 	base   uint32   // the last base-time
 	octets [][]byte // the messages that were waited for
+	first  []update // what was read before anybody waited for it
 }
 
 // follow begins an active leasequery at a node, with query-start-time unless it is 0.
@@ -129,8 +130,14 @@ func (f *follower) await(t *testing.T, what string, wanted func(update) bool) {
 	var seen []update
 	late := time.After(60 * time.Second)
 	for {
+		came := f.came
+		if len(f.first) > 0 { // It came before all that is in the channel.
+			came = make(chan update, 1)
+			came <- f.first[0]
+			f.first = f.first[1:]
+		}
 		select {
-		case u := <-f.came:
+		case u := <-came:
 			f.base, f.octets = max(f.base, u.base), append(f.octets, u.octets)
 			if seen = append(seen, u); wanted(u) {
 				return
@@ -275,7 +282,7 @@ func (l *Lab) followAgain(t *testing.T, h *Host, f *follower) (again *follower) 
 				_ = next.conn.Close()
 				return fmt.Errorf("ends with status %d", u.status)
 			}
-			next.came <- u // Only the order among those before CatchUpComplete changes.
+			next.first = append(next.first, u)
 			again = next
 			return nil
 		case err := <-next.ended:
