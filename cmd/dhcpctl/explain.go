@@ -42,7 +42,7 @@ assumed. A request with --asked alone is that of a client that restarted
 (INIT-REBOOT), with --server-id as well that of one that was offered the address,
 with --ciaddr a renewal.`,
 		Example: `  dhcpctl explain --hardware 02:67:00:00:00:01 --link 10.67.0.0/16
-  dhcpctl explain --hardware 02:67:00:00:00:01 --relay 10.68.0.1 --circuit-id ge-0/0/1 \
+  dhcpctl explain --hardware 02:67:00:00:00:01 --relay 10.68.0.1 --circuit-id text:ge-0/0/1 \
       --vendor-class PXEClient:Arch:00007 --arch 7 --request 1,3,6,66,67
   dhcpctl explain --message request --hardware 02:67:00:00:00:05 --ciaddr 10.67.1.5
   dhcpctl explain --packet heard.hex --interface eth0 -o json | jq .outcome`,
@@ -72,7 +72,7 @@ func (d *description) flags(c *cobra.Command) {
 	f.StringVar(&r.Message, "message", "", "discover (the default), request, inform or bootp")
 	f.StringVar(&r.Hardware, "hardware", "", "Ethernet address of the client")
 	f.StringVar(&r.ClientId, "client-id", "",
-		"client identifier in hex digits, its type octet first (option 61)")
+		"client identifier (option 61): hex digits, type octet included, or text:NAME")
 	f.StringVar(&r.Asked, "asked", "", "address that the client asks for (option 50)")
 	f.StringVar(&r.Ciaddr, "ciaddr", "", "address that the client has")
 	f.StringVar(&r.ServerId, "server-id", "", "server that the client chose (option 54)")
@@ -85,9 +85,9 @@ func (d *description) flags(c *cobra.Command) {
 		"options that the client asks for, by name or code (option 55)")
 	f.BoolVar(&r.Broadcast, "broadcast", false, "the client hears broadcasts only (its broadcast flag is set)")
 	f.StringVar(&r.Relay, "relay", "", "relay agent that the message comes through (giaddr)")
-	f.StringVar(&r.CircuitId, "circuit-id", "", "circuit ID that the relay agent adds; hex:… for octets")
-	f.StringVar(&r.RemoteId, "remote-id", "", "remote ID that the relay agent adds; hex:… for octets")
-	f.StringVar(&r.RelayId, "relay-id", "", "relay ID that the relay agent adds; hex:… for octets")
+	f.StringVar(&r.CircuitId, "circuit-id", "", "circuit ID that the relay agent adds: hex digits or text:NAME")
+	f.StringVar(&r.RemoteId, "remote-id", "", "remote ID that it adds, the same")
+	f.StringVar(&r.RelayId, "relay-id", "", "relay ID that it adds, the same")
 	f.StringVar(&r.Interface, "interface", "", "interface of the node on which the message comes")
 	f.StringVar(&r.Link, "link", "", "shared network, or prefix of a subnet, on which the client is")
 	f.StringVar(&d.file, "packet", "",

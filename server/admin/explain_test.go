@@ -31,7 +31,7 @@ func TestExplain_Description(t *testing.T) {
 	arch := uint32(7)
 	resp, err := service.Explain(deadline(t), &adminv1.ExplainRequest{
 		Message: "request", Hardware: "02:67:00:00:00:05", ClientId: "0102", Asked: "10.68.0.11", ServerId: "10.67.0.2",
-		CircuitId: "ge-0", RemoteId: "hex:0a:0b", RelayId: "r", VendorClass: "PXEClient", UserClass: "iPXE",
+		CircuitId: "text:ge-0", RemoteId: "0a:0b", RelayId: "text:r", VendorClass: "PXEClient", UserClass: "iPXE",
 		Architecture: &arch, Requested: []string{"1", "routers", "66"}, Broadcast: true, Relay: "10.68.0.1",
 		Options: []*adminv1.ExplainOption{
 			{Name: "host-name", Value: "desk"}, {Name: "domain-name-servers", Value: "10.0.0.1, 10.0.0.2"},

@@ -2,11 +2,11 @@ package admin
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"net/netip"
 	"strings"
 
 	"port67/server/dhcp4"
+	"port67/storage/configfile"
 	"port67/storage/option"
 )
 
@@ -118,10 +118,9 @@ func (d *described) client(m *draft) {
 		copy(m.b[chaddrAt:], hw)
 	}
 	if text := d.req.GetClientId(); text != "" {
-		id, err := hex.DecodeString(strings.ReplaceAll(strings.TrimPrefix(text, "hex:"), ":", ""))
+		id, err := configfile.ParseClientID(text)
 		if err != nil {
-			m.fail(errField("client_id", "%q: pairs of hex digits are needed, the type octet first, as in 010a0b0c",
-				text))
+			m.fail(errField("client_id", "%v", err))
 			return
 		}
 		m.option(optionClientID, id)
@@ -200,19 +199,16 @@ func (d *described) relayInfo(m *draft) {
 		{"remote_id", d.req.GetRemoteId(), subOptionRemoteID},
 		{"relay_id", d.req.GetRelayId(), subOptionRelayID},
 	} {
-		octets := []byte(s.text)
-		if digits, ok := strings.CutPrefix(s.text, "hex:"); ok {
-			var err error
-			if octets, err = hex.DecodeString(strings.ReplaceAll(digits, ":", "")); err != nil {
-				m.fail(errField(s.field, "%q: pairs of hex digits are needed after hex:", s.text))
-				continue
-			}
-		}
-		if len(octets) > 255 {
-			m.fail(errField(s.field, "%d octets: at most 255", len(octets)))
+		if s.text == "" {
 			continue
 		}
-		if len(octets) > 0 {
+		octets, err := configfile.ParseRelayValue(s.text) // As in reservations.
+		switch {
+		case err != nil:
+			m.fail(errField(s.field, "%v", err))
+		case len(octets) > 255:
+			m.fail(errField(s.field, "%d octets: at most 255", len(octets)))
+		default:
 			info = append(append(info, s.code, byte(len(octets))), octets...)
 		}
 	}

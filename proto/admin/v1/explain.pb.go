@@ -40,7 +40,7 @@ type ExplainRequest struct {
 	Ciaddr string `protobuf:"bytes,6,opt,name=ciaddr,proto3" json:"ciaddr,omitempty"`
 	// server_id is the server that the client chose (option 54).
 	ServerId string `protobuf:"bytes,7,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
-	// circuit_id, remote_id and relay_id are of the relay agent information; text, or hex: before hex digits.
+	// circuit_id, remote_id and relay_id are of the relay agent information: hex digits, or text: before text.
 	CircuitId   string `protobuf:"bytes,8,opt,name=circuit_id,json=circuitId,proto3" json:"circuit_id,omitempty"`
 	RemoteId    string `protobuf:"bytes,9,opt,name=remote_id,json=remoteId,proto3" json:"remote_id,omitempty"`
 	RelayId     string `protobuf:"bytes,10,opt,name=relay_id,json=relayId,proto3" json:"relay_id,omitempty"`
