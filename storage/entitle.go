@@ -40,8 +40,8 @@ func (s *State) claim(c *Client, link *config.Link) claim {
 func (s *State) claimOf(c *Client, link *config.Link, a netip.Addr) claim {
 	l, ok := s.leases.Get(a)
 	q := s.claim(c, link)
-	if c.RelayInfo != "" || !ok || l.FreeFrom() <= s.clock {
-		return q
+	if c.RelayInfo != "" || !ok || l.FreeFrom() <= s.clock || l.RelayInfo == "" && l.Class == "" {
+		return q // It shows where it is, or there is nothing to remember.
 	}
 	mine, decided := q.byHardware(&l)
 	if !decided {

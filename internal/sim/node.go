@@ -237,7 +237,7 @@ func (n *node) Propose(ctx context.Context, c storage.Command) (storage.Result, 
 		case n.ready:
 			n.enqueue(p)
 		case n.leader != nobody && n.leader != n.index:
-			n.forward(n.c.nodes[n.leader], p, until)
+			n.forward(n.c.nodes[n.leader], p)
 		default:
 			n.c.w.sleep(min(20*time.Millisecond, until-n.c.w.now))
 			continue
@@ -268,7 +268,7 @@ func (n *node) enqueue(p *proposal) {
 }
 
 // forward has another node propose. Its answer may get lost.
-func (n *node) forward(leader *node, p *proposal, until time.Duration) {
+func (n *node) forward(leader *node, p *proposal) {
 	n.send(leader, func() {
 		if !leader.ready {
 			leader.send(n, func() { p.settle(storage.Result{}, storage.ErrNoLeader) })
@@ -305,7 +305,7 @@ func (n *node) flushes() {
 		case n.ready:
 			n.enqueue(p)
 		case n.leader != nobody && n.leader != n.index:
-			n.forward(n.c.nodes[n.leader], p, 0)
+			n.forward(n.c.nodes[n.leader], p)
 		}
 	}
 	n.extends = nil

@@ -113,8 +113,8 @@ func (n *node) campaign() {
 	n.voted, n.votes = n.index, map[int]bool{}
 	n.heard, n.patience = n.c.w.now, n.c.w.between(patienceMin, patienceMax)
 	n.note("stands for election of term %d", n.term)
-	term, lastIndex, lastTerm := n.term, 0, uint64(0)
-	lastIndex, lastTerm = n.last()
+	term := n.term
+	lastIndex, lastTerm := n.last()
 	if len(n.c.nodes) == 1 {
 		n.win()
 		return

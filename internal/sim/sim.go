@@ -10,6 +10,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -102,7 +103,7 @@ func build(o Options) *cluster {
 			*set = low + w.chance.IntN(high-low+1)
 		}
 	}
-	o.Nodes = cmpOr(o.Nodes, []int{1, 3, 3, 3, 5}[w.chance.IntN(5)])
+	o.Nodes = cmp.Or(o.Nodes, []int{1, 3, 3, 3, 5}[w.chance.IntN(5)])
 	draw(&o.Devices, 4, 40)
 	draw(&o.Pool, 1, max(2, o.Devices))
 	draw(&o.TrailingLogs, 8, 400)
@@ -140,13 +141,6 @@ func build(o Options) *cluster {
 	c.makeDevices()
 	c.faults = newFaults(c)
 	return c
-}
-
-func cmpOr(a, b int) int {
-	if a != 0 {
-		return a
-	}
-	return b
 }
 
 // makeSites makes the LAN and two links behind relay agents.
